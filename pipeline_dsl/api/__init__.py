@@ -1,0 +1,55 @@
+"""All that a plugin may import. Nothing here imports torch, transformers or peft."""
+
+from pipeline_dsl.api.contracts import (
+    Action,
+    Adapter,
+    Controls,
+    Executor,
+    LanguageModel,
+    Metric,
+    Model,
+    RunWriter,
+    Source,
+    Template,
+    Tracker,
+    Trainer,
+    TrainingSet,
+    TrainJob,
+)
+from pipeline_dsl.api.errors import (
+    DataError,
+    GuardError,
+    LockedError,
+    MachineError,
+    MedrecipeError,
+    ModelError,
+)
+from pipeline_dsl.api.hooks import hookimpl
+from pipeline_dsl.api.options import NoOptions, option
+from pipeline_dsl.api.providers import Kind, Provider
+from pipeline_dsl.api.records import (
+    Control,
+    LinearShape,
+    LoadRequest,
+    MergeProof,
+    Message,
+    ModelIdentity,
+    ModelShape,
+    Need,
+    Observation,
+    Role,
+    Row,
+    Sample,
+    Score,
+    StackLayer,
+    StackReport,
+    TrainOutcome,
+)
+
+__all__ = [
+    "Action", "Adapter", "Control", "Controls", "DataError", "Executor", "GuardError", "Kind", "LanguageModel",
+    "LinearShape", "LoadRequest", "LockedError", "MachineError", "MedrecipeError", "MergeProof", "Message",
+    "Metric", "Model", "ModelError", "ModelIdentity", "ModelShape", "Need", "NoOptions", "Observation",
+    "Provider", "Role", "Row", "RunWriter", "Sample", "Score", "Source", "StackLayer", "StackReport", "Template",
+    "Tracker", "TrainJob", "TrainOutcome", "Trainer", "TrainingSet", "hookimpl", "option",
+]  # fmt: skip

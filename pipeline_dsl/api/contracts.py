@@ -1,0 +1,211 @@
+"""What a provider's factory must return, kind by kind. Structural: no class of ours need be inherited.
+
+A factory is called with the provider's options and does no work. Heavy imports (torch, transformers) stand
+inside the methods that need them, so that ``medrecipe check`` never loads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from pipeline_dsl.api.events import Event
+from pipeline_dsl.api.records import (
+    Control,
+    LoadRequest,
+    ModelIdentity,
+    ModelShape,
+    Need,
+    Observation,
+    Row,
+    Sample,
+    Score,
+    StackLayer,
+    StackReport,
+    TrainOutcome,
+)
+
+
+
+class LanguageModel(Protocol):
+    """A loaded model. The engine hands it on and never looks at ``module`` and ``tokenizer``."""
+
+    module: Any
+    """A ``torch.nn.Module`` with transformers' causal-LM forward."""
+    tokenizer: Any
+    """A transformers tokenizer with an end-of-sequence and a padding token."""
+    device: str
+    dtype: str
+
+    def encode(self, sample: Sample) -> tuple[list[int], int]:
+        """Return token ids of prompt + completion + end mark, and the length of the prompt part.
+
+        One beginning-of-sequence mark at most; the end mark is the last id. Nothing is cut.
+        """
+
+    def observe(self, samples: Sequence[Sample], need: Need, *, max_new_tokens: int = 32) -> list[Observation]:
+        """See what the model does on samples, greedily, in eval mode; leaves mode and random state as they were."""
+
+    def close(self) -> None:
+        """Free the memory."""
+
+
+class Model(Protocol):
+    """What a ``medrecipe_models`` provider makes: a base that can be identified, measured and loaded."""
+
+    def prepare(self, say: Callable[[str], None]) -> None:
+        """Make its files be there (download, build) or raise ModelError; cheap when they are."""
+
+    def identity(self) -> ModelIdentity:
+        """Return what makes it this base, without loading weights; after ``prepare``."""
+
+    def shape(self) -> ModelShape:
+        """Return its module shapes, from the configuration alone (no weights, no network)."""
+
+    def count_tokens(self, samples: Sequence[Sample]) -> int:
+        """Number of tokens that training on these samples reads; needs the tokenizer alone, after ``prepare``."""
+
+    def load(self, request: LoadRequest) -> LanguageModel:
+        """Load it, or raise ModelError or MachineError."""
+
+
+class Adapter(Protocol):
+    """What a ``medrecipe_adapters`` provider makes: one kind of adapter with its options."""
+
+    def count(self, shape: ModelShape) -> int:
+        """Number of parameters it trains on a model, or ModelError where its targets match nothing."""
+
+    def attach(self, model: LanguageModel, layers: Sequence[StackLayer]) -> StackReport:
+        """Put a stack on a freshly loaded model.
+
+        Called on the adapter of the topmost layer. ``merge`` layers are folded into the weights (summed in
+        fp32, rounded once, with a proof), ``freeze`` layers are active and not trained, ``train`` layers are
+        new, ``continue`` layers are loaded and go on training.
+        """
+
+    def save(self, model: LanguageModel, name: str, folder: Path) -> None:
+        """Write the weights and configuration of one attached adapter, readable by stock PEFT."""
+
+
+class Source(Protocol):
+    """What a ``medrecipe_sources`` provider makes: rows of data."""
+
+    def files(self) -> Sequence[Path]:
+        """The files that it reads: their existence is checked and their content hashed."""
+
+    def rows(self, limit: int | None = None) -> Sequence[Row]:
+        """Return the rows (at most ``limit``), columns already mapped, or raise DataError with file and line."""
+
+
+class Template(Protocol):
+    """What a ``medrecipe_templates`` provider makes: rows to samples."""
+
+    fields: Sequence[str]
+    """The columns that it needs."""
+
+    def render(self, row: Row, id: str) -> Iterable[Sample]:
+        """Make the samples of one row, or raise DataError."""
+
+    def text(self) -> str:
+        """Everything that shapes its output, as text: hashed into fingerprints."""
+
+
+class Metric(Protocol):
+    """What a ``medrecipe_metrics`` provider makes: a pure function of observations."""
+
+    need: Need
+    higher_is_better: bool
+    max_new_tokens: int
+    details: Sequence[str]
+    """Names of the further figures that its scores carry."""
+
+    def score(self, observations: Sequence[Observation]) -> Score:
+        """Score at least one observation."""
+
+
+class TrainingSet(Protocol):
+    """The samples of a phase. Sample i of epoch e is a pure function of (seed, e, i)."""
+
+    def __len__(self) -> int:
+        """Samples an epoch."""
+
+    def epoch(self, number: int) -> Sequence[Sample]:
+        """Samples of a 0-based epoch in their order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainJob:
+    """One training to be done."""
+
+    phase: str
+    model: LanguageModel
+    samples: TrainingSet
+    seed: int
+    folder: Path
+    """Where checkpoints go; theirs alone."""
+    resume: bool
+    """Go on from the newest valid checkpoint in ``folder``, if there is one."""
+    fire: Callable[[Event], Control]
+    """To be called at every TrainingEvent; what it returns is to be obeyed."""
+
+
+class Trainer(Protocol):
+    """What a ``medrecipe_trainers`` provider makes."""
+
+    def steps(self, samples: int) -> int:
+        """Optimizer steps that training will take on so many samples an epoch."""
+
+    def train(self, job: TrainJob) -> TrainOutcome:
+        """Train until the end or until told to stop."""
+
+
+class Controls(Protocol):
+    """What an action may do to the run."""
+
+    def evaluate(self, tasks: Sequence[str] = ()) -> Mapping[str, Score]:
+        """Score tasks now (those of the phase so far if none are named)."""
+
+    def checkpoint(self) -> None:
+        """Have a checkpoint written after this step."""
+
+    def stop(self, reason: str) -> None:
+        """End the phase's training after this step."""
+
+    def say(self, text: str) -> None:
+        """Tell the user one line."""
+
+
+class Action(Protocol):
+    """What a ``medrecipe_actions`` provider makes: something that a recipe binds to an event."""
+
+    def act(self, event: Event, values: Mapping[str, float], controls: Controls) -> None:
+        """Do it. ``values`` are the newest figures by name: ``loss``, ``exam``, ``exam.details``."""
+
+
+class RunWriter(Protocol):
+    """How trackers write into the run's folder: atomically, names relative to it."""
+
+    def write_text(self, name: str, text: str) -> None:
+        """Replace a file."""
+
+    def append_line(self, name: str, line: str) -> None:
+        """Append one line, on disk when this returns."""
+
+    def write_record(self, name: str, record: Mapping[str, Any]) -> None:
+        """Replace a file by a record in our notation."""
+
+
+class Tracker(Protocol):
+    """What a ``medrecipe_trackers`` provider makes: a listener with ``@hookimpl`` methods for the length of a run."""
+
+    def open(self, writer: RunWriter, facts: Mapping[str, Any]) -> None:
+        """Called once before the first event. ``facts`` describe the run: id, project, recipe, started …"""
+
+
+class Executor(Protocol):
+    """What a ``medrecipe_executors`` provider makes: where a phase runs."""
+
+    def execute(self, phase: str, work: Callable[[], Any]) -> Any:  # noqa: ANN401 - opaque to the executor
+        """Run ``work`` and return what it returns."""

@@ -1,0 +1,185 @@
+"""The values that providers and the engine hand each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+Row = Mapping[str, Any]
+Role = Literal["train", "continue", "freeze", "merge"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One thing to learn or to be asked: a prompt and the completion that should follow it."""
+
+    prompt: str
+    """Text before the completion; empty for plain text."""
+    completion: str
+    """Text on which loss falls and which a scorer expects."""
+    messages: tuple[Message, ...] = ()
+    """The prompt as chat turns instead of ``prompt``, for the model's own chat template."""
+    answer: str = ""
+    """What a scorer compares with: an option letter, a term; empty means ``completion``."""
+    choices: tuple[str, ...] = ()
+    """Continuations of the prompt among which a likelihood scorer chooses, e.g. ``("A", …, "E")``."""
+    id: str = ""
+    """Which row it came from, for messages; never a text."""
+
+
+class Need(StrEnum):
+    """What a metric has to see of the model."""
+
+    TOKEN_LOSSES = "token_losses"
+    """Summed negative log-likelihood (nats) and number of the completion's tokens."""
+    CHOICES = "choices"
+    """Log-likelihood of each of ``Sample.choices`` after the prompt."""
+    COMPLETIONS = "completions"
+    """Greedy text after the prompt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What a model did on one sample: the fields that the metric's ``Need`` asks for are set."""
+
+    sample: Sample
+    nll: float | None = None
+    tokens: int | None = None
+    choice_scores: tuple[float, ...] = ()
+    text: str | None = None
+    ended: bool = True
+    """Whether the generated text came to its end mark rather than to the limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """A metric's result on n items, with a 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    protocol: str
+    """How it was measured: ``exact_match/greedy``, ``kormedmcqa-3.0/likelihood``; never compared across."""
+    higher_is_better: bool = True
+    details: Mapping[str, float] = field(default_factory=dict)
+    """Further figures that the metric computes, by name; a condition may use ``task.name``."""
+    invalid: str | None = None
+    """Why this evaluation should not be believed, or None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelIdentity:
+    """What makes two bases the same base. Hashes are sha256 hex, "" where there is nothing to hash."""
+
+    name: str
+    """A hub name, or the name of an embedded model."""
+    revision: str
+    weights_sha256: str
+    tokenizer_sha256: str
+    chat_template_sha256: str
+    architecture: str
+    """The ``model_type`` of its configuration: ``gemma3``, ``llama``, ``phi3``, ``phi``."""
+    quantisation: str = ""
+    """``nf4``, ``int8`` or "" for 16- and 32-bit weights."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinearShape:
+    """A linear layer: inputs to outputs."""
+
+    d_in: int
+    d_out: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelShape:
+    """Real module shapes of a model, read without its weights."""
+
+    parameters: int
+    linears: Mapping[str, LinearShape]
+    """Every linear layer by its full module name."""
+    max_positions: int
+    vocabulary: int
+    skipped: tuple[str, ...] = ()
+    """Prefixes that adapters leave out unless asked: the vision tower of a multimodal model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadRequest:
+    """How a model is to be loaded."""
+
+    device: str
+    """``auto``, ``cpu`` or ``cuda:N``; a device that is not there is a MachineError, never another device."""
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackLayer:
+    """One adapter of a stack, bottom first."""
+
+    name: str
+    role: Role
+    adapter: Any
+    """The built adapter (see ``contracts.Adapter``)."""
+    folder: Path | None
+    """Where its weights are; None for ``train``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeProof:
+    """Base + adapters against merged weights, on probe rows."""
+
+    adapters: tuple[str, ...]
+    probes: int
+    max_abs_logit_difference: float
+    max_kl: float
+    """Largest KL(stacked || merged) of a next-token distribution, in nats."""
+    tolerance: float
+    """Bound on ``max_abs_logit_difference``, chosen from the dtype of the weights."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackReport:
+    """What attaching a stack did to a model."""
+
+    trainable: tuple[str, ...]
+    """Full names of the trainable parameters."""
+    trainable_parameters: int
+    total_parameters: int
+    merge: MergeProof | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """What the engine wants of a trainer after an event; the trainer obeys at once."""
+
+    stop: bool = False
+    """End training after this step; what was learned is kept."""
+    checkpoint: bool = False
+    """Write a checkpoint after this step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOutcome:
+    """How training ended."""
+
+    steps: int
+    """Optimizer steps done, those before a resume included."""
+    epochs: float
+    loss: float
+    """Mean training loss per supervised token over the whole of it."""
+    label_tokens: int
+    stopped: str | None = None
+    """Why it ended before its time, or None."""

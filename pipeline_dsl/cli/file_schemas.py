@@ -1,0 +1,114 @@
+"""Schemas of files that are written key by key: a run's metadata and metrics, an adapter's manifest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline_dsl.api.events import EVENTS, Event
+from pipeline_dsl.cli.record_schema import DIALECT, object_schema
+
+Json = dict[str, Any]
+
+_TEXT: Json = {"type": "string"}
+_TEXT_OR_NULL: Json = {"type": ["string", "null"]}
+_NUMBER_OR_NULL: Json = {"type": ["number", "null"]}
+_SHA256: Json = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+_ADAPTER_SCALE: Json = {"scale": _NUMBER_OR_NULL, "use_rslora": {"type": ["boolean", "null"]}}
+
+
+def _record(title: str, properties: Json, *, required: tuple[str, ...], extra: bool = False) -> Json:
+    return {
+        "$schema": DIALECT,
+        "title": title,
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": extra,
+    }
+
+
+METADATA = _record(
+    "A run's metadata.sdn, read as JSON",
+    {
+        "schema_version": {"const": 1},
+        "id": {**_TEXT, "description": "the name of the run's folder"},
+        "project": _TEXT,
+        "recipe": _TEXT,
+        "profile": _TEXT_OR_NULL,
+        "status": {"enum": ["running", "finished", "failed", "rejected", "interrupted"]},
+        "started": {**_TEXT, "format": "date-time", "description": "UTC"},
+        "ended": {**_TEXT_OR_NULL, "description": "UTC, ISO 8601"},
+        "duration_seconds": _NUMBER_OR_NULL,
+        "pid": {"type": "integer"},
+        "process_start": {"type": "number", "description": "seconds since 1970"},
+        "boot_id": _TEXT,
+        "host": _TEXT,
+        "phases_done": {"type": "array", "items": _TEXT},
+        "summary": {
+            "type": "object",
+            "additionalProperties": {"type": ["number", "null"]},
+            "description": "the newest value of every task",
+        },
+    },
+    required=("id", "project", "recipe", "status", "started"),
+    extra=True,
+)
+
+
+def metrics_record() -> Json:
+    """Return the schema of one line of ``metrics.jsonl``: an event with its number and time."""
+    definitions: dict[str, Json] = {}
+    lines = [_line(event, definitions) for event in EVENTS]
+    title = "One line of a run's metrics.jsonl; a number that is not finite is null"
+    return {"$schema": DIALECT, "title": title, "oneOf": lines, "$defs": definitions}
+
+
+def _line(event: type[Event], definitions: dict[str, Json]) -> Json:
+    line = object_schema(event, definitions, numbers_may_be_null=True)
+    head: Json = {
+        "seq": {"type": "integer", "minimum": 1, "description": "counts up by one, whatever the clock does"},
+        "time": {"type": "number", "description": "seconds since 1970"},
+        "event": {"const": event.name},
+    }
+    return {**line, "properties": head | line["properties"], "required": [*head, *line["required"]]}
+
+
+_PARENT: Json = {
+    "type": "object",
+    "properties": {
+        "adapter": _TEXT,
+        "role": {"enum": ["train", "continue", "freeze", "merge"]},
+        "phase": _TEXT,
+        "folder": {**_TEXT, "description": "relative to the folder of the manifest"},
+        "sha256": _SHA256,
+        "fingerprint": _TEXT,
+        **_ADAPTER_SCALE,
+    },
+    "required": ["adapter", "role", "phase", "folder", "sha256"],
+}
+
+STACK_MANIFEST = _record(
+    "An adapter's stack.json: what it stands on",
+    {
+        "schema_version": {"const": 1},
+        "adapter": _TEXT,
+        "phase": _TEXT,
+        "recipe": _TEXT,
+        "fingerprint": _TEXT,
+        "sha256": {**_SHA256, "description": "of the list of files"},
+        "files": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "properties": {"bytes": {"type": "integer", "minimum": 0}, "sha256": _SHA256},
+                "required": ["bytes", "sha256"],
+                "additionalProperties": False,
+            },
+        },
+        **_ADAPTER_SCALE,
+        "base": {"type": ["object", "null"], "description": "the identity of the base, with its hashes"},
+        "parents": {"type": "array", "items": _PARENT, "description": "the layers below, bottom first"},
+        "merge": {"type": ["object", "null"], "description": "the proof of the merge that preceded training"},
+    },
+    required=("schema_version", "adapter", "phase", "fingerprint", "sha256", "files", "base", "parents"),
+)

@@ -1,0 +1,183 @@
+"""``medrecipe plugins``: what is installed, what it offers, and the options of each thing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from pipeline_dsl.api.options import schema_of
+from pipeline_dsl.cli.groups import Group
+from pipeline_dsl.cli.options import json_option, plugin_option
+from pipeline_dsl.cli.tables import Column, Table, draw
+from pipeline_dsl.registry import Catalog, Offer, build_catalog
+
+SCHEMA_VERSION = 1
+Json = dict[str, Any]
+
+_HELP = """List what the installed plugins offer, and each thing's options.
+
+\b
+Examples:
+  medrecipe plugins list
+  medrecipe plugins list --kind metric
+  medrecipe plugins show lora
+"""
+
+_LIST_HELP = """List every provider, and the plugins that could not be loaded.
+
+\b
+Examples:
+  medrecipe plugins list
+  medrecipe plugins list --kind metric --json
+  medrecipe plugins list --plugin ./my_metric.py
+"""
+
+_SHOW_HELP = """Show what one provider is for, and its options.
+
+NAME is what a recipe writes after "use:", KIND.NAME where two kinds share it, or the name of a plugin,
+which shows all that it offers.
+
+\b
+Examples:
+  medrecipe plugins show lora
+  medrecipe plugins show metric.perplexity --json
+"""
+
+
+@click.group(
+    "plugins",
+    cls=Group,
+    help=_HELP,
+    short_help="List what the installed plugins offer.",
+    no_args_is_help=True,
+)
+def command() -> None:
+    """The commands that look into the catalog."""
+
+
+@command.command(
+    "list", help=_LIST_HELP, short_help="List every provider, and the plugins that could not be loaded."
+)
+@click.option("--kind", metavar="KIND", help="Only this kind: model, adapter, source, template, metric …")
+@json_option
+@plugin_option
+def list_(*, kind: str | None, plugins: tuple[str, ...], as_json: bool) -> None:
+    """List every provider."""
+    catalog = build_catalog(local=plugins)
+    offers = [offer for offer in catalog.offers if kind in {None, offer.kind.value}]
+    if as_json:
+        _print({"plugins": _plugins_json(catalog), "providers": [_offer_json(o) for o in offers]})
+        return
+    if offers:
+        draw(_table(offers))
+    else:
+        click.echo("no plugin offers anything" + (f" of the kind {kind}" if kind else ""), err=True)
+    for broken in catalog.broken:
+        click.echo(
+            f"the plugin {broken.name} ({broken.module}) could not be loaded: {broken.reason}", err=True
+        )
+
+
+@command.command("show", help=_SHOW_HELP, short_help="Show what one provider is for, and its options.")
+@click.argument("name", metavar="NAME")
+@json_option
+@plugin_option
+def show(*, name: str, plugins: tuple[str, ...], as_json: bool) -> None:
+    """Show one provider."""
+    catalog = build_catalog(local=plugins)
+    found = [offer for offer in catalog.offers if name in _names(offer)]
+    if not found:
+        raise click.UsageError(_unknown(name, catalog))
+    if as_json:
+        _print({"providers": [{**_offer_json(o), "options": schema_of(o.provider.options)} for o in found]})
+    else:
+        for offer in found:
+            _tell(offer)
+
+
+def _names(offer: Offer) -> set[str]:
+    name = offer.provider.name
+    return {name, offer.full_name, f"{offer.kind}.{name}", offer.plugin.name}
+
+
+def _unknown(name: str, catalog: Catalog) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, sorted({o.provider.name for o in catalog.offers}), n=1)
+    known = f" Did you mean {near[0]!r}?" if near else ' "medrecipe plugins list" lists what there is.'
+    return f"No plugin offers {name!r}.{known}"
+
+
+def _table(offers: Sequence[Offer]) -> Table:
+    columns = (Column("kind"), Column("name"), Column("plugin"), Column("what it is"))
+    rows = tuple((o.kind.value, o.provider.name, o.plugin.name, o.provider.summary) for o in offers)
+    return Table(columns, rows)
+
+
+def _tell(offer: Offer) -> None:
+    provider, schema = offer.provider, schema_of(offer.provider.options)
+    click.echo(f"{offer.kind} {provider.name}: {provider.summary}")
+    distribution = f"{offer.plugin.distribution} {offer.plugin.version}".rstrip()
+    click.echo(f"from the plugin {offer.plugin.name} ({distribution})")
+    if schema["description"]:
+        click.echo(f"\n{schema['description']}")
+    properties: Json = schema["properties"]
+    if properties:
+        click.echo()
+        required = schema.get("required", ())
+        columns = (Column("option"), Column("type"), Column("default"), Column("what it is"))
+        draw(Table(columns, tuple(_option(n, s, required=n in required) for n, s in properties.items())))
+    click.echo()
+
+
+def _option(name: str, schema: Json, *, required: bool) -> tuple[str, ...]:
+    default = "required" if required else json.dumps(schema.get("default"), ensure_ascii=False)
+    return name, _type(schema), default, schema.get("description", "") + _limits(schema)
+
+
+def _type(schema: Json) -> str:
+    if "enum" in schema:
+        return " | ".join(str(choice) for choice in schema["enum"])
+    if "anyOf" in schema:
+        return " | ".join(_type(member) for member in schema["anyOf"])
+    kind = schema.get("type", "any")
+    return " | ".join(kind) if isinstance(kind, list) else str(kind)
+
+
+def _limits(schema: Json) -> str:
+    signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+    limits = [f"{sign} {schema[word]}" for word, sign in signs.items() if word in schema]
+    if "x-use-instead" in schema:
+        limits.append(f"deprecated: {schema['x-use-instead']}")
+    return f" ({', '.join(limits)})" if limits else ""
+
+
+def _plugins_json(catalog: Catalog) -> list[Json]:
+    return [
+        {
+            "name": p.name,
+            "module": p.module,
+            "distribution": p.distribution,
+            "version": p.version,
+            "problem": p.reason,
+        }
+        for p in catalog.plugins
+    ]
+
+
+def _offer_json(offer: Offer) -> Json:
+    provider = offer.provider
+    return {
+        "kind": offer.kind.value,
+        "name": provider.name,
+        "plugin": offer.plugin.name,
+        "summary": provider.summary,
+        "version": provider.version,
+    }
+
+
+def _print(data: Json) -> None:
+    click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **data}, ensure_ascii=False, indent=2))

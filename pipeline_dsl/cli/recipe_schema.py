@@ -1,0 +1,134 @@
+"""The JSON Schema of a recipe, as ``medrecipe sdn to-json`` prints one; providers' options are left open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline_dsl.api.events import EVENTS
+from pipeline_dsl.cli.record_schema import DIALECT
+from pipeline_dsl.recipe.contracts import OTHERWISE
+from pipeline_dsl.recipe.phases import ROLES
+
+Json = dict[str, Any]
+
+_TEXT: Json = {"type": "string", "minLength": 1}
+_LIKE: Json = {"type": "string", "description": "the sibling block to copy before this one is laid over it"}
+_NUMBER: Json = {"type": ["number", "null"]}
+_USE: Json = {"$ref": "#/$defs/use"}
+
+
+def recipe_schema() -> Json:
+    """Return the schema of a whole recipe."""
+    return {
+        "$schema": DIALECT,
+        "title": "A medrecipe recipe",
+        "description": "What to train, on what, in which order; after reading the notation as JSON.",
+        "$defs": {"use": _use(), "named_uses": _named(_block("a provider and its options"))},
+        **_closed(_top(), required=()),
+    }
+
+
+def _top() -> dict[str, Json]:
+    return {
+        "recipe": _described(_TEXT, "the recipe's name"),
+        "edition": _described({"type": "integer", "minimum": 1}, "the edition of the language"),
+        "description": _described(_TEXT, "what it is for"),
+        "extends": _described(_one_or_many(_TEXT), "recipes that this one is laid over"),
+        "seed": _described({"type": "integer", "minimum": 0}, "where all random choices start"),
+        "tags": _described(_one_or_many(_TEXT), "free words"),
+        "device": _described(_TEXT, "auto, cpu or cuda:N"),
+        "plugins": _described(_one_or_many(_TEXT), "plugin files of this recipe"),
+        "environment": _described(
+            _one_or_many(_TEXT), "environment variables that may be used as ${env:NAME}"
+        ),
+        "model": _described(_block(""), "the base to adapt: use and the provider's options"),
+        "adapters": _described({"$ref": "#/$defs/named_uses"}, "adapters by name"),
+        "data": _described({"$ref": "#/$defs/named_uses"}, "data sources by name"),
+        "templates": _described(_named({"type": "object"}), "prompt templates by name"),
+        "tasks": _described(_rows(_task(), ("data", "template", "metric")), "named probes"),
+        "train": _described({"type": "object"}, "training options of every phase"),
+        "phases": _described(_named(_closed(_phase(), required=())), "training steps by name"),
+        "hooks": _described(_rows(_hook(), ("on", "do")), "actions bound to events in every phase"),
+        "trackers": _described({"type": "array", "items": _USE}, "further listeners that keep a history"),
+        "executor": _described(_USE, "where phases run"),
+        "profiles": _described(_named({"type": ["object", "null"]}), "overlays by name"),
+        "default_profile": _described(_TEXT, "the overlay that is taken when none is asked for"),
+    }
+
+
+def _phase() -> dict[str, Json]:
+    stack = {"adapter": _TEXT, "role": {"enum": list(ROLES)}}
+    mix = {"data": _TEXT, "template": _USE, "weight": _NUMBER, "limit": _whole(1), "repeat": _whole(1)}
+    bound = {"type": ["number", "string", "null"]}
+    retain = {
+        "task": _TEXT,
+        "keep": bound,
+        "drop": bound,
+        "rise": bound,
+        "otherwise": {"enum": [*OTHERWISE, None]},
+    }
+    return {
+        "after": _described(_one_or_many(_TEXT), "phases that have to come before"),
+        "task": _described(_TEXT, "the task that this phase is meant to teach"),
+        "stack": _described(_rows(stack, ("role",)), "adapters from bottom to top, each with its role"),
+        "mix": _described(_rows(mix, ("template",)), "weighted sources of training samples"),
+        "train": _described({"type": "object"}, "training options, laid over the recipe's"),
+        "retain": _described(_rows(retain, ()), "what the phase may not lose"),
+        "hooks": _described(_rows(_hook(), ("on", "do")), "actions bound to events"),
+        "seed": _described({"type": "integer", "minimum": 0}, "instead of the recipe's"),
+        "like": _LIKE,
+    }
+
+
+def _task() -> dict[str, Json]:
+    return {"task": _TEXT, "data": _TEXT, "template": _USE, "metric": _USE, "limit": _whole(1)}
+
+
+def _hook() -> dict[str, Json]:
+    names = [event.name for event in EVENTS]
+    return {"on": {"enum": names}, "every": _whole(1), "when": {"type": ["string", "null"]}, "do": _USE}
+
+
+def _use() -> Json:
+    return {
+        "anyOf": [_TEXT, _block("")],
+        "description": "a provider's name, or a block of use and its options",
+    }
+
+
+def _block(description: str) -> Json:
+    properties = {"use": _described(_TEXT, "the provider: NAME or PLUGIN/NAME"), "like": _LIKE}
+    return {"type": "object", "properties": properties} | (
+        {"description": description} if description else {}
+    )
+
+
+def _named(schema: Json) -> Json:
+    return {"type": "object", "additionalProperties": schema}
+
+
+def _rows(columns: Mapping[str, Json], required: tuple[str, ...]) -> Json:
+    """A table, a list of blocks or, named by the first column, a block of blocks."""
+    properties = {**columns, "like": _LIKE}
+    row = _closed(properties, required=())
+    needed = [name for name in columns if name in required or name == next(iter(columns))]
+    full = {**row, "anyOf": [{"required": needed}, {"required": ["like"]}]}
+    return {"anyOf": [{"type": "array", "items": full}, {"type": "object", "additionalProperties": row}]}
+
+
+def _closed(properties: Mapping[str, Json], *, required: tuple[str, ...]) -> Json:
+    schema: Json = {"type": "object", "properties": dict(properties), "additionalProperties": False}
+    return schema | ({"required": list(required)} if required else {})
+
+
+def _one_or_many(schema: Json) -> Json:
+    return {"anyOf": [schema, {"type": "array", "items": schema}]}
+
+
+def _whole(least: int) -> Json:
+    return {"type": ["integer", "null"], "minimum": least}
+
+
+def _described(schema: Json, description: str) -> Json:
+    return {**schema, "description": description}

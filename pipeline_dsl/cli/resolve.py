@@ -1,0 +1,117 @@
+"""``medrecipe resolve``: a recipe with everything applied, or where one of its values came from."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import click
+
+from pipeline_dsl.cli.exits import exit_code
+from pipeline_dsl.cli.options import json_option, profile_option, set_option
+from pipeline_dsl.cli.prepare import tell
+from pipeline_dsl.recipe.load import Loaded, load_recipe, resolved, why
+from pipeline_dsl.recipe.origins import LayerKind, Setting, Why
+
+SCHEMA_VERSION = 1
+_WIDEST = 100
+"""Letters of a value that are shown on its line."""
+
+_HELP = """Show a recipe with all overlays applied, or where a value came from.
+
+Without --why, prints the recipe as JSON after extends, profile, --set, like and ${...}. With --why, prints
+every place that set the value, the winner last. Values of environment variables show as ***.
+
+\b
+Examples:
+  medrecipe resolve recipes/korean.sdn --profile tiny
+  medrecipe resolve recipes/korean.sdn --why phases.mcq.train.learning_rate
+"""
+
+
+@click.command(
+    "resolve", help=_HELP, short_help="Show a recipe with all overlays applied, or where a value came from."
+)
+@click.argument("recipe", metavar="RECIPE")
+@click.option("--why", "key", metavar="KEY", help="The dotted path of a value, such as model.name.")
+@json_option
+@profile_option
+@set_option
+def command(
+    *, recipe: str, key: str | None, profile: str | None, sets: tuple[str, ...], as_json: bool
+) -> int:
+    """Read a recipe and print it or one value's history."""
+    loaded = load_recipe(recipe, profile=profile, sets=sets, environment=os.environ)
+    tell(loaded.diagnostics)
+    if loaded.origins.tree is None:
+        return exit_code(loaded.diagnostics)
+    if key is not None:
+        _explain(why(loaded, key), as_json=as_json)
+    elif as_json:
+        _print({"recipe": resolved(loaded)})
+    else:
+        click.echo(_readable(loaded))
+    return exit_code(loaded.diagnostics)
+
+
+def _readable(loaded: Loaded) -> str:
+    return json.dumps(resolved(loaded), ensure_ascii=False, indent=2)
+
+
+def _explain(reason: Why, *, as_json: bool) -> None:
+    if not reason.found:
+        near = f" Did you mean {reason.nearest!r}?" if reason.nearest else ""
+        msg = f"The recipe has no value {reason.path!r}.{near}"
+        raise click.UsageError(msg)
+    if as_json:
+        _print(
+            {
+                "path": reason.path,
+                "value": reason.value,
+                "history": [_setting_json(s) for s in reason.history],
+            }
+        )
+        return
+    click.echo(f"{reason.path} = {_short(reason.value)}")
+    for setting in reason.history:
+        click.echo(f"  {_place(setting)}  {_layer(setting)}: {_short(setting.value)}")
+    if not reason.history:
+        click.echo("  nothing in the recipe sets it")
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
+
+
+def _place(setting: Setting) -> str:
+    return f"{setting.span.source.name}:{setting.span.line}:{setting.span.column}"
+
+
+def _layer(setting: Setting) -> str:
+    match setting.kind:
+        case LayerKind.LIKE:
+            return f"like {setting.name}"
+        case LayerKind.PROFILE:
+            return f"profile {setting.name}"
+        case LayerKind.SET:
+            return "--set"
+        case _:
+            return "file"
+
+
+def _setting_json(setting: Setting) -> dict[str, Any]:
+    return {
+        "layer": setting.kind.value,
+        "name": setting.name,
+        "path": setting.path,
+        "value": setting.value,
+        "file": setting.span.source.name,
+        "line": setting.span.line,
+        "column": setting.span.column,
+    }
+
+
+def _print(data: dict[str, Any]) -> None:
+    click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **data}, ensure_ascii=False, indent=2))

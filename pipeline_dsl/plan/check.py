@@ -1,0 +1,133 @@
+"""Recipe and catalog to plan: every name resolved, every option checked, all findings collected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline_dsl.api.providers import Kind
+from pipeline_dsl.api.records import Row
+from pipeline_dsl.diagnostics import Diagnostic
+from pipeline_dsl.plan.choose import Chosen, choose
+from pipeline_dsl.plan.data import data_plan, missing_columns, peek
+from pipeline_dsl.plan.model import Plan, ProviderRef, TaskPlan
+from pipeline_dsl.plan.phases import PhaseReader
+from pipeline_dsl.recipe.model import Declared, Recipe, Task, Use
+from pipeline_dsl.registry import Catalog
+from pipeline_dsl.syntax.nodes import Mapping
+
+HISTORY = ("jsonl", "sdn")
+"""Trackers of every run: history is not optional."""
+
+
+def check_recipe(
+    recipe: Recipe, catalog: Catalog, *, device: str | None = None, max_samples: int | None = None
+) -> tuple[Plan | None, tuple[Diagnostic, ...]]:
+    """Make a plan, or say all that stands in its way.
+
+    Args:
+        recipe: what to plan.
+        catalog: the installed plugins, and the recipe's own.
+        device: instead of the recipe's.
+        max_samples: at most so many rows of every data source, in training and in tasks.
+    """
+    desk = _Desk(catalog)
+    model = desk.one(Kind.MODEL, recipe.model)
+    adapters = desk.named(Kind.ADAPTER, recipe.adapters)
+    data = desk.named(Kind.SOURCE, recipe.data)
+    desk.peek(data)
+    templates = {t.name.name: t.use for t in recipe.templates}
+    desk.named(Kind.TEMPLATE, recipe.templates)
+    tasks = [desk.task(task, templates) for task in recipe.tasks]
+    scored = {t.name: chosen for t in tasks if t is not None for chosen in (desk.metrics[t.name],)}
+    reader = PhaseReader(recipe=recipe, desk=desk, templates=templates, metrics=scored, adapters=adapters)
+    phases = reader.read()
+    trackers = desk.trackers(recipe)
+    executor = desk.one(Kind.EXECUTOR, recipe.executor)
+    if any(f.is_error for f in desk.findings) or model is None or executor is None:
+        return None, tuple(desk.findings)
+    plan = Plan(
+        recipe=recipe.name.name,
+        project=recipe.project,
+        path=recipe.path,
+        profile=recipe.profile,
+        seed=recipe.seed,
+        device=device or recipe.device,
+        tags=recipe.tags,
+        plugins=tuple(p.name for p in recipe.plugins),
+        model=model.ref,
+        adapters={name: chosen.ref for name, chosen in adapters.items()},
+        data={name: data_plan(chosen) for name, chosen in data.items()},
+        tasks=tuple(t for t in tasks if t is not None),
+        phases=phases,
+        trackers=trackers,
+        executor=executor.ref,
+        max_samples=max_samples,
+    )
+    return plan, tuple(desk.findings)
+
+
+class _Desk:
+    """Resolves names and gathers findings while one recipe is checked."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.findings: list[Diagnostic] = []
+        self.rows: dict[str, Sequence[Row]] = {}
+        self.metrics: dict[str, Chosen] = {}
+        self._seen: set[tuple[object, ...]] = set()
+
+    def one(self, kind: Kind, use: Use) -> Chosen | None:
+        """Choose one provider; its findings are kept, once each place."""
+        chosen, findings = choose(self.catalog, kind, use)
+        for finding in findings:
+            key = (finding.code, finding.message, finding.span)
+            if key not in self._seen:
+                self._seen.add(key)
+                self.findings.append(finding)
+        return chosen
+
+    def named(self, kind: Kind, blocks: tuple[Declared, ...]) -> dict[str, Chosen]:
+        """Choose a provider for every block."""
+        found = {block.name.name: self.one(kind, block.use) for block in blocks}
+        return {name: chosen for name, chosen in found.items() if chosen is not None}
+
+    def peek(self, data: dict[str, Chosen]) -> None:
+        """Look at the first rows of every source."""
+        for name, chosen in data.items():
+            self.rows[name], findings = peek(chosen)
+            self.findings += findings
+
+    def template(self, use: Use, templates: dict[str, Use], data: str) -> Chosen | None:
+        """Choose a template, by the name of a ``templates`` block first, and hold the data's columns against it."""
+        declared = templates.get(use.name) if not use.options.entries else None
+        chosen = self.one(Kind.TEMPLATE, declared or use)
+        if chosen is not None and data in self.rows:
+            self.findings += missing_columns(self.rows[data], chosen.made, data, use.span)
+        return chosen
+
+    def task(self, task: Task, templates: dict[str, Use]) -> TaskPlan | None:
+        """Resolve one task."""
+        template = self.template(task.template, templates, task.data.name)
+        metric = self.one(Kind.METRIC, task.metric)
+        if template is None or metric is None:
+            return None
+        self.metrics[task.name.name] = metric
+        return TaskPlan(
+            name=task.name.name,
+            data=task.data.name,
+            template=template.ref,
+            metric=metric.ref,
+            limit=task.limit,
+            higher_is_better=metric.made.higher_is_better,
+        )
+
+    def trackers(self, recipe: Recipe) -> tuple[ProviderRef, ...]:
+        """The history that every run keeps, then what the recipe adds."""
+        asked = {use.name for use in recipe.trackers}
+        always = [
+            Use(name=name, options=Mapping((), recipe.name.span), span=recipe.name.span)
+            for name in HISTORY
+            if name not in asked
+        ]
+        found = [self.one(Kind.TRACKER, use) for use in (*always, *recipe.trackers)]
+        return tuple(chosen.ref for chosen in found if chosen is not None)

@@ -1,0 +1,42 @@
+"""Codes of what is found when a recipe meets the installed plugins, the data and the base."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class PlanCode(Enum):
+    """Value: the code and its one-line title."""
+
+    UNKNOWN_PROVIDER = ("MR301", "no plugin offers this name")
+    CLASH = ("MR302", "two plugins offer this name")
+    UNKNOWN_OPTION = ("MR303", "the provider has no such option")
+    OPTION_TYPE = ("MR304", "an option has the wrong type")
+    OPTION_RANGE = ("MR305", "an option is out of its range")
+    OPTION_CHOICE = ("MR306", "an option is not among its choices")
+    OPTION_MISSING = ("MR307", "a required option is missing")
+    OPTION_REFUSED = ("MR308", "the provider refuses its options")
+    OPTION_DEPRECATED = ("MR309", "an option is deprecated")
+    CONDITION_NAME = ("MR441", "a condition uses a name that nothing computes")
+    MIXED_STACK = ("MR442", "adapters of different providers in one stack")
+    RISE_OF_HIGH_SCORE = ("MR443", "`rise` on a score that should be high")
+    MODEL = ("MR450", "the model or adapter cannot be used")
+    GUARD = ("MR480", "a guard rail stopped the run")
+    RETENTION = ("MR481", "a retention contract was broken")
+    DATA = ("MR500", "the data cannot be used")
+    COLUMN_MISSING = ("MR530", "the data lacks a column that the template needs")
+    DATA_CHANGED = ("MR531", "a data file changed since the plan was made")
+    MACHINE = ("MR600", "this machine lacks something")
+    BROKEN_PLUGIN = ("MR610", "the plugin that offers this name could not be loaded")
+    LOCKED = ("MR620", "another process holds the run")
+    UNKNOWN_RUN = ("MR230", "there is no such run")
+
+    @property
+    def code(self) -> str:
+        """``MR301``."""
+        return self.value[0]
+
+    @property
+    def title(self) -> str:
+        """One line."""
+        return self.value[1]

@@ -1,0 +1,147 @@
+"""Fingerprints: what makes two phases the same phase.
+
+A phase's fingerprint covers its meaning with defaults filled in, the content of its data, its templates, the
+base, its parents' fingerprints in order, provider and library versions, seed and kind of device. Its text,
+its place, its name's neighbours, hooks that only watch and paths do not count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pipeline_dsl.api.errors import DataError
+from pipeline_dsl.plan.codes import PlanCode
+from pipeline_dsl.plan.model import DataFile, DataPlan, PhasePlan, Plan, ProviderRef, TaskPlan
+
+LIBRARIES = ("torch", "transformers", "peft", "accelerate", "tokenizers")
+WATCHING = frozenset({"log", "evaluate", "checkpoint"})
+"""Built-in actions that never change what is learned."""
+_CHUNK = 1 << 20
+
+
+def hash_files(plan: Plan) -> Plan:
+    """Return the plan with the content of every data file and the library versions in it.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    data = {name: replace(d, files=tuple(_hashed(f) for f in d.files)) for name, d in plan.data.items()}
+    return replace(plan, data=data, libraries={name: _version(name) for name in LIBRARIES})
+
+
+def verify_files(plan: Plan) -> None:
+    """Raise DataError if a data file is not what it was when the plan was made."""
+    for data in plan.data.values():
+        for file in data.files:
+            if _hashed(file).sha256 != file.sha256:
+                raise DataError(
+                    f"{file.path} changed since this run was planned",
+                    code=PlanCode.DATA_CHANGED.code,
+                    help="put the file back, or start a new run",
+                )
+
+
+def fingerprint(plan: Plan) -> Plan:
+    """Return the plan with fingerprints of tasks and, where the base is known, of phases."""
+    tasks = tuple(replace(t, fingerprint=_task(plan, t)) for t in plan.tasks)
+    if plan.base is None:
+        return replace(plan, tasks=tasks)
+    done: dict[str, str] = {}
+    phases = []
+    for phase in plan.phases:
+        done[phase.name] = _phase(plan, phase, done)
+        phases.append(replace(phase, fingerprint=done[phase.name]))
+    return replace(plan, tasks=tasks, phases=tuple(phases))
+
+
+def digest(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """Sha256 of a JSON value, independent of the order of keys."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Sha256 of a file's content."""
+    hasher = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+def _hashed(file: DataFile) -> DataFile:
+    path = Path(file.path)
+    try:
+        return replace(file, sha256=file_digest(path), bytes=path.stat().st_size)
+    except OSError as error:
+        raise DataError(f"cannot read {file.path}: {error.strerror}", code="MR502") from error
+
+
+def _task(plan: Plan, task: TaskPlan) -> str:
+    return digest(
+        {
+            "data": _data(plan.data[task.data]),
+            "template": _ref(task.template),
+            "metric": _ref(task.metric),
+            "limit": task.limit,
+            "max_samples": plan.max_samples,
+        }
+    )
+
+
+def _phase(plan: Plan, phase: PhasePlan, done: dict[str, str]) -> str:
+    return digest(
+        {
+            "base": asdict(plan.base) if plan.base else None,
+            "stack": [
+                {
+                    "adapter": _ref(plan.adapters[layer.adapter]),
+                    "name": layer.adapter,
+                    "role": layer.role,
+                    "from": done[layer.made_by] if layer.made_by else None,
+                }
+                for layer in phase.stack
+            ],
+            "mix": [
+                {
+                    "data": _data(plan.data[m.data]),
+                    "template": _ref(m.template),
+                    "weight": m.weight,
+                    "limit": m.limit,
+                    "repeat": m.repeat,
+                }
+                for m in phase.mix
+            ],
+            "train": _ref(phase.train),
+            "hooks": [{**asdict(h), "do": _ref(h.do)} for h in phase.hooks if h.do.name not in WATCHING],
+            "retain": [asdict(c) for c in phase.retain],
+            "seed": phase.seed,
+            "max_samples": plan.max_samples,
+            "device": plan.device.split(":")[0],
+            "libraries": plan.libraries,
+        }
+    )
+
+
+def _data(data: DataPlan) -> dict[str, Any]:
+    """Content instead of paths: options that name the hashed files do not count."""
+    paths = {f.path for f in data.files}
+    options = {k: v for k, v in data.source.options.items() if v not in paths}
+    source = _ref(replace(data.source, options=options))
+    return {"source": source, "files": [f.sha256 for f in data.files]}
+
+
+def _ref(ref: ProviderRef) -> dict[str, Any]:
+    return {"name": f"{ref.plugin}/{ref.name}", "version": ref.version, "options": ref.options}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,200 @@
+"""Options as written against the JSON Schema of their provider; every finding at its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline_dsl.api.options import schema_of
+from pipeline_dsl.diagnostics import Diagnostic, Severity, Span
+from pipeline_dsl.plan.codes import PlanCode
+from pipeline_dsl.recipe.model import Use
+from pipeline_dsl.recipe.suggest import nearest
+from pipeline_dsl.syntax.nodes import Mapping, Node, Scalar, Sequence, Table, TypedTable, plain
+
+Json = dict[str, Any]
+_WORDS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a block of `key: value`",
+    "null": "null",
+}
+
+
+def read_options(use: Use, options: type, title: str) -> tuple[Json, tuple[Diagnostic, ...]]:
+    """Return the options as plain JSON, paths made absolute, and what is wrong with them.
+
+    Args:
+        use: the block.
+        options: the provider's options class.
+        title: how to call the provider in messages: ``metric `mcq_accuracy```.
+    """
+    schema = schema_of(options)
+    known = schema["properties"]
+    findings = list(_unknown(use.options, known, title))
+    findings += _missing(use, schema, title)
+    findings += _deprecated(use.options, known)
+    values = {e.key.name: plain(e.value) for e in use.options if e.key.name in known}
+    if values:
+        findings += _invalid(values, use.options, schema)
+    return _absolute_paths(values, use.options, known), tuple(findings)
+
+
+def _unknown(block: Mapping, known: Json, title: str) -> Iterator[Diagnostic]:
+    for entry in block:
+        if entry.key.name in known:
+            continue
+        near = nearest(entry.key.name, tuple(known))
+        listing = ", ".join(f"`{name}`" for name in known) or "none"
+        yield Diagnostic(
+            code=PlanCode.UNKNOWN_OPTION.code,
+            message=f"{title} has no option `{entry.key.name}`",
+            span=entry.key.span,
+            help=f"did you mean `{near}`?" if near else f"its options are: {listing}",
+        )
+
+
+def _missing(use: Use, schema: Json, title: str) -> Iterator[Diagnostic]:
+    for name in schema.get("required", ()):
+        if use.options.get(name) is None:
+            yield Diagnostic(
+                code=PlanCode.OPTION_MISSING.code,
+                message=f"{title} needs the option `{name}`",
+                span=use.span,
+                help=f"add `{name}: …` ({schema['properties'][name]['description']})",
+            )
+
+
+def _deprecated(block: Mapping, known: Json) -> Iterator[Diagnostic]:
+    for entry in block:
+        facts = known.get(entry.key.name, {})
+        if facts.get("deprecated"):
+            yield Diagnostic(
+                code=PlanCode.OPTION_DEPRECATED.code,
+                severity=Severity.WARNING,
+                message=f"`{entry.key.name}` is deprecated",
+                span=entry.key.span,
+                help=f"write `{facts['x-use-instead']}`",
+            )
+
+
+def _invalid(values: Json, block: Mapping, schema: Json) -> Iterator[Diagnostic]:
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - slow to import, needed only here
+
+    closed = {k: v for k, v in schema.items() if k not in {"required", "additionalProperties"}}
+    for error in Draft202012Validator(closed).iter_errors(values):
+        path = list(error.absolute_path)
+        name = str(path[0])
+        facts = schema["properties"][name]
+        code, wanted = _wanted(error.validator, facts if len(path) == 1 else dict(error.schema))
+        node = _at(block, path)
+        yield Diagnostic(
+            code=code.code,
+            message=f"`{name}` must be {wanted}, not {_shown(node)}",
+            span=node.span,
+            help=_default_help(name, facts),
+        )
+
+
+def _wanted(validator: object, facts: Json) -> tuple[PlanCode, str]:
+    if validator == "enum":
+        return PlanCode.OPTION_CHOICE, "one of " + _choices(facts["enum"])
+    wanted = describe(facts)
+    if validator in {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minItems"}:
+        return PlanCode.OPTION_RANGE, wanted
+    return PlanCode.OPTION_TYPE, wanted
+
+
+def describe(facts: Json) -> str:
+    """Say in words what a property's schema accepts: ``a whole number of at least 1``."""
+    if "anyOf" in facts:
+        return " or ".join(describe(member) for member in facts["anyOf"])
+    if "enum" in facts:
+        return "one of " + _choices(facts["enum"])
+    kinds = facts["type"] if isinstance(facts["type"], list) else [facts["type"]]
+    words = " or ".join(_WORDS[k] for k in kinds)
+    limits = [
+        f"{phrase} {facts[key]}"
+        for key, phrase in (
+            ("minimum", "of at least"),
+            ("exclusiveMinimum", "above"),
+            ("maximum", "of at most"),
+            ("exclusiveMaximum", "below"),
+        )
+        if key in facts
+    ]
+    if facts.get("minItems"):
+        limits.append(f"with at least {facts['minItems']} items")
+    return " ".join([words, " and ".join(limits)]).strip()
+
+
+def _choices(values: Iterable[object]) -> str:
+    return ", ".join(f"`{v}`" if isinstance(v, str) else str(v).lower() for v in values)
+
+
+def _shown(node: Node) -> str:
+    match node:
+        case Scalar(value=str() as text):
+            return f'the text "{text if len(text) <= 40 else text[:39] + "…"}"'
+        case Scalar(value=None):
+            return "null"
+        case Scalar(value=bool() as flag):
+            return str(flag).lower()
+        case Scalar():
+            return node.span.text.strip() if node.span.text else str(node.value)
+        case Mapping():
+            return "a block"
+        case _:
+            return "a list"
+
+
+def _default_help(name: str, facts: Json) -> str:
+    if "default" not in facts:
+        return str(facts["description"])
+    default = facts["default"]
+    shown = default if isinstance(default, str) else str(default).lower().replace("none", "null")
+    return f"{facts['description']} (default: {shown})"
+
+
+def _at(node: Node, path: list[str | int]) -> Node:
+    """The node at a JSON path, or the nearest one above it that exists."""
+    for step in path:
+        if isinstance(node, (Table, TypedTable)):
+            node = node.as_sequence()
+        match node, step:
+            case Mapping(), str():
+                inner = node.get(step)
+            case Sequence(items=items), int() if step < len(items):
+                inner = items[step]
+            case _:
+                inner = None
+        if inner is None:
+            return node
+        node = inner
+    return node
+
+
+def _absolute_paths(values: Json, block: Mapping, known: Json) -> Json:
+    """Make path options absolute against the file in which they are written."""
+    out = dict(values)
+    for name, value in values.items():
+        node = block.get(name)
+        if known[name].get("format") == "path" and isinstance(value, str) and node is not None:
+            out[name] = absolute(value, node.span)
+    return out
+
+
+def absolute(path: str, span: Span) -> str:
+    """A path as an absolute one: relative ones belong to the file in which they are written.
+
+    Paths from ``--set`` belong to the working directory. Those with a scheme (``s3://``) stay as they are.
+    """
+    if "://" in path:
+        return path
+    source = span.source.name
+    anchor = Path(source).parent if source not in {"-", "--set"} else Path()
+    return str((anchor / Path(path).expanduser()).absolute())

@@ -1,0 +1,65 @@
+"""Collecting findings while a recipe is read."""
+
+from __future__ import annotations
+
+from pipeline_dsl.diagnostics import Diagnostic, Related, Severity, Span
+from pipeline_dsl.recipe.codes import ABSENCES, Code
+
+
+class Findings:
+    """What was found so far. It grows while one recipe is read and is not kept after that.
+
+    One code at one place is one finding, the first: a block that ``like`` copies is read more than once.
+    ``about`` tells apart what differs all the same.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[object, Diagnostic] = {}
+        self.attempts = 0
+        """How often something was reported, known things included."""
+
+    def error(
+        self,
+        code: Code,
+        message: str,
+        span: Span | None,
+        *,
+        help: str | None = None,
+        reason: str | None = None,
+        related: tuple[Related, ...] = (),
+        about: str = "",
+    ) -> None:
+        """Add something that stops the command."""
+        self.attempts += 1
+        found = Diagnostic(
+            code=code.value, message=message, span=span, help=help, reason=reason, related=related
+        )
+        self._found.setdefault((code, span, about), found)
+
+    def warning(
+        self,
+        code: Code,
+        message: str,
+        span: Span,
+        *,
+        help: str | None = None,
+        related: tuple[Related, ...] = (),
+    ) -> None:
+        """Add something that is only said."""
+        found = Diagnostic(
+            code=code.value, message=message, span=span, severity=Severity.WARNING, help=help, related=related
+        )
+        self._found.setdefault((code, span, ""), found)
+
+    def extend(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        """Add what another layer found."""
+        for found in diagnostics:
+            self._found.setdefault(found, found)
+
+    def all(self) -> tuple[Diagnostic, ...]:
+        """Everything, in the order in which it was found."""
+        return tuple(self._found.values())
+
+    def present(self) -> tuple[Diagnostic, ...]:
+        """Everything but what only says that something is missing."""
+        return tuple(found for found in self.all() if found.code not in ABSENCES)

@@ -1,0 +1,119 @@
+"""From a path to a Recipe, everything that is wrong with it collected on the way.
+
+Layers, the weakest first: the files of ``extends``, the recipe's own file, the profile, ``--set``. Then
+``like`` copies blocks, so that what is laid over a block reaches those that are like it, and last
+``${...}`` is filled in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Variables
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+from pipeline_dsl.diagnostics import Diagnostic, Related, Source, Span
+from pipeline_dsl.recipe.bind import Circumstances, bind
+from pipeline_dsl.recipe.extends import read_chain
+from pipeline_dsl.recipe.findings import Findings
+from pipeline_dsl.recipe.interpolation import interpolate
+from pipeline_dsl.recipe.likes import apply_likes
+from pipeline_dsl.recipe.merging import merge, without
+from pipeline_dsl.recipe.model import Recipe
+from pipeline_dsl.recipe.origins import Origins, Why, explain
+from pipeline_dsl.recipe.overrides import apply_sets
+from pipeline_dsl.recipe.profiles import READ_EARLY, apply_profile
+from pipeline_dsl.syntax.nodes import Mapping, Value
+
+_NO_VARIABLES: Final[Variables[str, str]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A recipe, or what kept it from being one."""
+
+    recipe: Recipe | None
+    diagnostics: tuple[Diagnostic, ...]
+    """In the order in which they were found; ``recipe`` may be there although some are errors."""
+    sources: tuple[Source, ...]
+    """Every text that was read, secrets blotted out."""
+    origins: Origins
+
+
+def load_recipe(
+    path: str,
+    *,
+    profile: str | None = None,
+    sets: Sequence[str] = (),
+    environment: Variables[str, str] = _NO_VARIABLES,
+) -> Loaded:
+    """Read a recipe (``-`` for standard input) with all that it extends, and check it without any plugin."""
+    findings = Findings()
+    chain = read_chain(path, findings)
+    if chain is None:
+        return Loaded(recipe=None, diagnostics=findings.all(), sources=(), origins=Origins())
+    tree = _stacked([layer.node for layer in chain.layers if isinstance(layer.node, Mapping)])
+    chosen = apply_profile(tree, profile, findings)
+    overridden = apply_sets(chosen.tree, tuple(sets), findings)
+    copied = apply_likes(overridden.tree, findings)
+    filled = interpolate(copied.tree, environment, findings)
+    origins = Origins(
+        tree=filled.tree,
+        layers=(*copied.layers, *chain.layers, *chosen.layers, *overridden.layers),
+        hidden=filled.hidden,
+        secrets=filled.secrets,
+    )
+    around = Circumstances(path=path, profile=chosen.name, profiles=chosen.names)
+    bound = Findings()
+    recipe = bind(filled.tree, around, bound)
+    findings.extend(tuple(d for d in bound.all() if not _inside(d.span, filled.broken)))
+    found = findings.all() if chain.whole else findings.present()
+    return Loaded(
+        recipe=recipe,
+        diagnostics=tuple(_redacted(d, origins) for d in found),
+        sources=(*chain.sources, *chosen.sources, *overridden.sources),
+        origins=origins,
+    )
+
+
+def why(loaded: Loaded, path: str) -> Why:
+    """Say where the value at a dotted path comes from: every layer that set it, the last one wins."""
+    return explain(loaded.origins, path)
+
+
+def resolved(loaded: Loaded) -> dict[str, Value]:
+    """Return the recipe as plain values, everything applied; environment values show as ``***``."""
+    origins = loaded.origins
+    if origins.tree is None:
+        return {}
+    tree = without(origins.tree, *READ_EARLY)
+    return {e.key.name: origins.value((e.key.name,), e.value) for e in tree}
+
+
+def _stacked(trees: list[Mapping]) -> Mapping:
+    tree, *others = trees
+    for over in others:
+        tree = merge(tree, over)
+    return tree
+
+
+def _inside(span: Span | None, others: tuple[Span, ...]) -> bool:
+    """Whether a finding is about a value that is reported already."""
+    return span is not None and any(
+        span.source is other.source and other.start <= span.start and span.end <= other.end
+        for other in others
+    )
+
+
+def _redacted(found: Diagnostic, origins: Origins) -> Diagnostic:
+    """A finding without the values of environment variables."""
+    if not origins.secrets:
+        return found
+    return replace(
+        found,
+        message=origins.redact(found.message),
+        reason=origins.redact(found.reason) if found.reason else None,
+        help=origins.redact(found.help) if found.help else None,
+        related=tuple(Related(message=origins.redact(r.message), span=r.span) for r in found.related),
+    )

@@ -1,0 +1,76 @@
+"""Scoring the tasks of a finished run again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pipeline_dsl.api.errors import MedrecipeError
+from pipeline_dsl.api.records import Score
+from pipeline_dsl.plan.estimate import identify
+from pipeline_dsl.plan.model import Plan, from_json
+from pipeline_dsl.registry import Catalog
+from pipeline_dsl.run import history
+from pipeline_dsl.run.context import Context
+from pipeline_dsl.run.folder import RunFolder
+from pipeline_dsl.run.interrupt import Interrupts
+from pipeline_dsl.run.listeners import Listeners
+from pipeline_dsl.run.scores import Scores
+from pipeline_dsl.run.scoring import Scorer
+
+
+def evaluate_run(
+    runs: Path,
+    run_id: str,
+    catalog: Catalog,
+    *,
+    tasks: Sequence[str] = (),
+    phase: str | None = None,
+    say: Callable[[str], None] = print,
+) -> dict[str, Score]:
+    """Score tasks on what a phase of a run left (its last finished one by default).
+
+    The stack is rebuilt from the run's folder, every file held against its manifest.
+
+    Raises:
+        MedrecipeError: no such run, phase or task, or a damaged adapter.
+    """
+    detail = history.show_run(runs, run_id)
+    folder = RunFolder(Path(detail.folder))
+    stored = from_json(folder.read_json("plan.json"))
+    plan = identify(stored, catalog, say)
+    if plan.base != stored.base:
+        raise MedrecipeError(
+            f"the base of run {detail.id} is not the one that is here now", code="MR452"
+        )
+    name = phase or _last_finished(detail.phases, run_id)
+    wanted = _tasks(plan, tasks)
+    context = Context(
+        plan=plan,
+        catalog=catalog,
+        folder=folder,
+        listeners=Listeners([]),
+        scorer=Scorer(plan, catalog),
+        scores=Scores(plan, folder, runs, fresh=True),
+        interrupts=Interrupts(say),
+        say=say,
+    )
+    chosen = plan.phase(name)
+    model = context.load_base(chosen.seed)
+    context.attach(model, chosen, trained=True)
+    return context.scorer.score_all(model, wanted, lambda task, _: say(f"scored {task}"))
+
+
+def _last_finished(phases: Sequence[history.PhaseSummary], run_id: str) -> str:
+    done = [p.name for p in phases if p.status in {"finished", "reused", "rejected"}]
+    if not done:
+        raise MedrecipeError(f"the run {run_id} has no finished phase", code="MR231")
+    return done[-1]
+
+
+def _tasks(plan: Plan, asked: Sequence[str]) -> list[str]:
+    every = [t.name for t in plan.tasks]
+    for name in asked:
+        if name not in every:
+            raise MedrecipeError(f"the run has no task `{name}`", help="its tasks are " + ", ".join(every), code="MR231")
+    return list(asked) or every

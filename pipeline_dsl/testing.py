@@ -1,0 +1,155 @@
+"""Pytest helpers for plugin authors.
+
+In a plugin's ``conftest.py``::
+
+    pytest_plugins = ["pipeline_dsl.testing"]
+
+and in its tests::
+
+    class TestMyMetric(ProviderContract):
+        kind = Kind.METRIC
+        provider = MY_METRIC
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import jsonschema
+import pytest
+
+from pipeline_dsl.api.options import construct, schema_of
+from pipeline_dsl.api.providers import Kind, Provider
+
+HEAVY = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "datasets")
+"""What importing a plugin must not load."""
+
+_RECIPE = """\
+recipe: sample
+seed: 7
+model: {use: embedded}
+adapters:
+    first: {use: lora, r: 2}
+data:
+    train: {use: jsonl, path: data/train.jsonl}
+    test: {use: jsonl, path: data/test.jsonl}
+tasks |task, data, template, metric|
+    fluency, test, plain_text, perplexity
+phases:
+    one:
+        task: fluency
+        stack |adapter, role|
+            first, train
+        mix |data, template, weight|
+            train, plain_text, 1
+        train: {max_steps: 2, batch_size: 2, max_length: 64}
+"""
+_ROWS = (
+    "고혈압은 혈압이 높은 상태이다.",
+    "당뇨병은 혈당이 높은 병이다.",
+    "The heart pumps blood.",
+    "폐는 숨을 쉰다.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeProject:
+    """A folder with a recipe and its data."""
+
+    folder: Path
+    recipe: Path
+    runs: Path
+
+    def write(self, text: str) -> Path:
+        """Replace the recipe by another text and return its path."""
+        self.recipe.write_text(text, encoding="utf-8")
+        return self.recipe
+
+    def write_rows(self, name: str, rows: list[dict[str, Any]]) -> Path:
+        """Write rows as ``data/NAME.jsonl`` and return its path."""
+        path = self.folder / "data" / f"{name}.jsonl"
+        path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+        return path
+
+
+@pytest.fixture
+def recipe_project(tmp_path: Path) -> RecipeProject:
+    """A folder with a minimal recipe (one phase on the embedded model), its data, and room for runs."""
+    project = RecipeProject(folder=tmp_path, recipe=tmp_path / "sample.sdn", runs=tmp_path / "runs")
+    (tmp_path / "data").mkdir()
+    project.write(_RECIPE)
+    project.write_rows("train", [{"text": text} for text in _ROWS])
+    project.write_rows("test", [{"text": text} for text in _ROWS[:2]])
+    return project
+
+
+class ProviderContract:
+    """What every provider keeps to. Subclass it, set ``kind`` and ``provider``, and pytest checks the rest."""
+
+    kind: ClassVar[Kind]
+    provider: ClassVar[Provider]
+    sample_options: ClassVar[dict[str, Any]] = {}
+    """Values of the required options, for making one."""
+
+    def test_it_has_a_name_that_a_recipe_can_write(self) -> None:
+        """Letters, digits, ``_`` and ``-`` only."""
+        assert self.provider.name.replace("_", "").replace("-", "").isalnum()
+
+    def test_its_summary_is_one_line(self) -> None:
+        """``plugins list`` shows it in a table."""
+        assert self.provider.summary.strip()
+        assert "\n" not in self.provider.summary
+
+    def test_its_options_are_a_frozen_keyword_only_dataclass_with_slots(self) -> None:
+        """Options are values: hashable, comparable, never changed."""
+        options = self.provider.options
+        assert dataclasses.is_dataclass(options)
+        parameters = options.__dataclass_params__  # type: ignore[attr-defined]  # every dataclass has it
+        assert parameters.frozen
+        assert "__slots__" in vars(options)
+        assert all(field.kw_only for field in dataclasses.fields(options))
+
+    def test_every_option_is_documented(self) -> None:
+        """``plugins show`` and editors show the line."""
+        properties = schema_of(self.provider.options)["properties"]
+        silent = [name for name, schema in properties.items() if not schema["description"].strip()]
+        assert silent == []
+
+    def test_its_schema_is_valid(self) -> None:
+        """A JSON Schema of the dialect 2020-12."""
+        jsonschema.Draft202012Validator.check_schema(schema_of(self.provider.options))
+
+    def test_its_defaults_fit_its_own_schema(self) -> None:
+        """A default that the schema refuses could never be written out."""
+        schema = schema_of(self.provider.options)
+        defaults = {n: p["default"] for n, p in schema["properties"].items() if "default" in p}
+        jsonschema.Draft202012Validator({**schema, "required": []}).validate(defaults)
+
+    def test_it_can_be_made_from_its_defaults_and_samples(self) -> None:
+        """The factory does no work: it can be called anywhere. A required option needs a sample."""
+        required = schema_of(self.provider.options).get("required", [])
+        missing = [name for name in required if name not in self.sample_options]
+        assert missing == [], f"give sample_options for {missing}"
+        assert self.provider.factory(construct(self.provider.options, self.sample_options)) is not None
+
+    def test_importing_it_loads_nothing_heavy(self) -> None:
+        """``medrecipe check`` imports every plugin."""
+        assert heavy_modules_loaded_by(self.provider.factory.__module__) == []
+
+
+def heavy_modules_loaded_by(module: str) -> list[str]:
+    """Import a module in a fresh interpreter and return which heavy packages came with it."""
+    importlib.import_module(module)
+    code = f"import sys, {module}; print(*(m for m in {HEAVY!r} if m in sys.modules))"
+    paths = {"PYTHONPATH": ":".join(p for p in sys.path if p)}
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=paths
+    )
+    return done.stdout.split()

@@ -1,0 +1,1 @@
+"""The built-in plugins of medrecipe. They use ``pipeline_dsl.api`` and nothing else of the engine."""

@@ -1,0 +1,82 @@
+"""The provider ``lora``: low-rank adapters through PEFT, stacked, frozen, continued or merged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pipeline_dsl.api import LanguageModel, ModelShape, Provider, StackLayer, StackReport, hookimpl, option
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """LoRA (Hu et al. 2021), rsLoRA (Kalajdzievski 2023), DoRA (Liu et al. 2024); names as in PEFT."""
+
+    r: int = option(16, ge=1, le=4096, doc="rank")
+    alpha: int = option(
+        32, ge=1, doc="lora_alpha: the update is scaled by alpha/r, with rsLoRA by alpha/sqrt(r)"
+    )
+    dropout: float = option(0.05, ge=0.0, lt=1.0, doc="share of the adapter's inputs that training drops")
+    use_rslora: bool = option(default=False, doc="scale by alpha/sqrt(r), which keeps large ranks learning")
+    use_dora: bool = option(
+        default=False, doc="learn the magnitude of the weights apart; not above other adapters"
+    )
+    target_modules: tuple[str, ...] | Literal["all-linear"] | None = option(
+        None,
+        doc="names of linear layers, or all-linear; without it the attention projections of the architecture",
+    )
+    rank_pattern: Mapping[str, int] | None = option(
+        None, doc="ranks that differ from r, by a pattern of module names"
+    )
+    alpha_pattern: Mapping[str, int] | None = option(
+        None, doc="alphas that differ, by a pattern of module names"
+    )
+    init: Literal[True, "gaussian", "olora", "pissa"] = option(
+        default=True,
+        doc="init_lora_weights: first weights; olora and pissa are saved as plain LoRA of twice the rank",
+    )
+    bias: Literal["none"] = option("none", doc="which biases are trained")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lora:
+    """One kind of LoRA adapter. See ``pipeline_dsl.api.Adapter``."""
+
+    options: Options
+
+    def count(self, shape: ModelShape) -> int:
+        """Return the number of parameters that it trains: r * (d_in + d_out) a module, + d_out with DoRA."""
+        from medrecipe_plugins.adapters import _targets
+
+        return _targets.count(self.options, shape)
+
+    def attach(self, model: LanguageModel, layers: Sequence[StackLayer]) -> StackReport:
+        """Put a stack on a freshly loaded model, or raise ModelError."""
+        from medrecipe_plugins.adapters._noise import quiet_import
+
+        with quiet_import():
+            from medrecipe_plugins.adapters import _lora
+        return _lora.attach(model, layers)
+
+    def save(self, model: LanguageModel, name: str, folder: Path) -> None:
+        """Write one attached adapter in PEFT's layout; GuardError where it is broken or learned nothing."""
+        from medrecipe_plugins.adapters._noise import quiet_import
+
+        with quiet_import():
+            from medrecipe_plugins.adapters import _saving
+        _saving.save(model, name, folder)
+
+
+@hookimpl
+def medrecipe_adapters() -> Sequence[Provider]:
+    """Offer ``lora``."""
+    return [
+        Provider(
+            name="lora",
+            summary="low-rank adapters (LoRA, rsLoRA, DoRA) through PEFT",
+            factory=lambda options: Lora(options=options),
+            options=Options,
+        )
+    ]

@@ -1,0 +1,87 @@
+"""The provider ``embedded``: a small model of a real architecture, built here without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pipeline_dsl.api import LanguageModel, LoadRequest, ModelIdentity, ModelShape, Provider, hookimpl, option
+
+if TYPE_CHECKING:
+    from medrecipe_plugins.models._checkpoint import Checkpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """A small model with its own tokenizer, shortly pretrained on bundled Korean and English text."""
+
+    architecture: Literal["gemma3", "gemma3_multimodal", "llama", "phi3", "phi"] = option(
+        "gemma3", doc="the architecture, whose real code of transformers runs"
+    )
+    layers: int = option(4, ge=1, le=64, doc="transformer blocks")
+    width: int = option(256, ge=16, le=4096, doc="size of the hidden state, a multiple of twice the heads")
+    heads: int = option(4, ge=1, le=64, doc="attention heads")
+    kv_heads: int = option(2, ge=1, le=64, doc="key and value heads, a divisor of heads")
+    mlp_width: int = option(768, ge=16, le=16384, doc="inner size of the feed-forward blocks")
+    vocabulary: int = option(4096, ge=320, le=65536, doc="most tokens that its tokenizer may learn")
+    max_positions: int = option(1024, ge=32, le=32768, doc="longest sequence in tokens")
+    seed: int = option(0, ge=0, doc="seed of the first weights and of the order of the text")
+    pretraining_steps: int = option(160, ge=0, doc="optimizer steps on the bundled text")
+    dtype: Literal["float32", "bfloat16"] = option("float32", doc="number format in which it is loaded")
+    cache: str | None = option(
+        None, path=True, doc="folder that keeps it; else medrecipe's in the user's cache"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """A base that is built once and then loaded as any local model. See ``pipeline_dsl.api.Model``."""
+
+    options: Options
+
+    def prepare(self, say: Callable[[str], None]) -> None:
+        """Build it, unless it is in the cache."""
+        from medrecipe_plugins.models import _checkpoint, _embedded
+
+        _embedded.ensure(self.options, say)
+        _checkpoint.verify(self._checkpoint(), self.options.dtype)
+
+    def identity(self) -> ModelIdentity:
+        """Return what makes it this base; after ``prepare``."""
+        from medrecipe_plugins.models import _checkpoint
+
+        return _checkpoint.identity(self._checkpoint())
+
+    def shape(self) -> ModelShape:
+        """Return its module shapes; it need not be built."""
+        from medrecipe_plugins.models import _embedded, _shape
+
+        checkpoint = self._checkpoint()
+        if (checkpoint.folder / "config.json").is_file():
+            return _shape.shape_of(checkpoint)
+        return _shape.shape_of_config(_embedded.configuration(self.options))
+
+    def load(self, request: LoadRequest) -> LanguageModel:
+        """Load it as ``causal_lm`` loads a local folder."""
+        from medrecipe_plugins.models import _loading
+
+        return _loading.load(self._checkpoint(), request, dtype=self.options.dtype, attention="sdpa")
+
+    def _checkpoint(self) -> Checkpoint:
+        from medrecipe_plugins.models import _embedded
+
+        return _embedded.checkpoint(self.options)
+
+
+@hookimpl
+def medrecipe_models() -> Sequence[Provider]:
+    """Offer ``embedded``."""
+    return [
+        Provider(
+            name="embedded",
+            summary="a small model of a real architecture, built here in under a minute; for tests and tours",
+            factory=lambda options: Embedded(options=options),
+            options=Options,
+        )
+    ]

@@ -1,0 +1,1 @@
+"""Prompt templates: rows to samples."""

@@ -1,0 +1,1 @@
+"""Listeners that keep a run's history."""

@@ -1,0 +1,135 @@
+"""The micro-batches of an epoch: a pure function of seed and epoch that draws no random number."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from medrecipe_plugins.trainers._samples import Encoded
+
+IGNORED = -100
+_WINDOW = 32
+"""Micro-batches within which samples are sorted by length: the recipe's order holds beyond it."""
+
+
+class EpochBatches(Dataset[Encoded]):  # type: ignore[misc]  # torch is not followed
+    """Dataset and batch sampler in one: samples by their place in the current epoch.
+
+    Args:
+        epoch: from a 0-based number to that epoch's samples; always ``count`` of them.
+        count: samples an epoch.
+        batch_size: samples in a micro-batch; the last one may be smaller.
+        group_by_length: whether samples of like length share a micro-batch.
+        seed: of the order of micro-batches within a window.
+    """
+
+    def __init__(
+        self,
+        epoch: Callable[[int], Sequence[Encoded]],
+        *,
+        count: int,
+        batch_size: int,
+        group_by_length: bool,
+        seed: int,
+    ) -> None:
+        self._epoch = epoch
+        self._count = count
+        self._batch_size = batch_size
+        self._group = group_by_length
+        self._seed = seed
+        self._items: Sequence[Encoded] = ()
+        self._batches: list[list[int]] = []
+
+    def set_epoch(self, number: int) -> None:
+        """Make the 0-based epoch the current one."""
+        self._items = self._epoch(number)
+        lengths = [len(item.ids) for item in self._items]
+        self._batches = batches(lengths, self._batch_size, f"{self._seed}/{number}", group=self._group)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> Encoded:
+        return self._items[index]
+
+    def sampler(self) -> BatchSampler:
+        """The same as a batch sampler."""
+        return BatchSampler(self)
+
+    @property
+    def order(self) -> Sequence[Sequence[int]]:
+        """The current epoch's micro-batches: places in its order of samples."""
+        return self._batches
+
+    @property
+    def number(self) -> int:
+        """Micro-batches an epoch."""
+        return -(-self._count // self._batch_size)
+
+
+class BatchSampler:
+    """The micro-batches of whichever epoch is current, for a DataLoader."""
+
+    def __init__(self, source: EpochBatches) -> None:
+        self._source = source
+
+    def __len__(self) -> int:
+        return self._source.number
+
+    def __iter__(self) -> Iterator[Sequence[int]]:
+        return iter(self._source.order)
+
+
+def batches(lengths: Sequence[int], size: int, key: str, *, group: bool) -> list[list[int]]:
+    """Cut places 0 … n-1 into micro-batches.
+
+    Grouped: within windows of some micro-batches the longest come together, and the micro-batches of a
+    window follow each other in an order that depends on ``key`` alone.
+    """
+    places = list(range(len(lengths)))
+    if not group:
+        return [places[at : at + size] for at in range(0, len(places), size)]
+    made: list[list[int]] = []
+    chooser = random.Random(key)  # noqa: S311 - an order, not a secret
+    for at in range(0, len(places), size * _WINDOW):
+        window = sorted(places[at : at + size * _WINDOW], key=lambda place: -lengths[place])
+        cut = [window[start : start + size] for start in range(0, len(window), size)]
+        whole = [batch for batch in cut if len(batch) == size]
+        chooser.shuffle(whole)
+        made += whole + [batch for batch in cut if len(batch) < size]
+    return made
+
+
+def collate(items: Sequence[Encoded]) -> dict[str, torch.Tensor]:
+    """Pad on the right. ``labels[i, t]`` is the token that follows position t, or ``IGNORED``.
+
+    Labels are masked by length, so that a padding token that is also an end mark hides nothing.
+    """
+    longest = max(len(item.ids) for item in items)
+    shape = (len(items), longest)
+    ids = torch.zeros(shape, dtype=torch.long)
+    mask = torch.zeros(shape, dtype=torch.long)
+    labels = torch.full(shape, IGNORED, dtype=torch.long)
+    for row, item in enumerate(items):
+        length = len(item.ids)
+        tokens = torch.tensor(item.ids, dtype=torch.long)
+        ids[row, :length] = tokens
+        mask[row, :length] = 1
+        labels[row, item.start - 1 : length - 1] = tokens[item.start :]
+    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+
+
+def loader(source: EpochBatches) -> DataLoader[Any]:
+    """A DataLoader in this process, with a generator of its own so that it draws from nobody's."""
+    return DataLoader(
+        source,
+        batch_sampler=source.sampler(),
+        collate_fn=collate,
+        num_workers=0,
+        pin_memory=False,
+        generator=torch.Generator().manual_seed(0),
+    )

@@ -1,0 +1,117 @@
+# ruff: noqa: ARG002 - all callbacks of the Trainer are called with the same arguments
+"""Our events out of the Trainer's callbacks, and the engine's wishes into its control."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState
+
+from medrecipe_plugins.trainers import _checkpoints
+from pipeline_dsl.api import events
+
+if TYPE_CHECKING:
+    from medrecipe_plugins.trainers._batches import EpochBatches
+    from medrecipe_plugins.trainers._ledger import Step, Totals
+    from pipeline_dsl.api import TrainJob
+
+
+class EventCallback(TrainerCallback):  # type: ignore[misc]  # transformers is not followed
+    """Fires our events in their order.
+
+    A wish to stop that comes outside of a step is obeyed after the next one. A checkpoint wanted at the
+    last step of an epoch is written after ``epoch_completed``, so that resuming from it repeats no event.
+    """
+
+    def __init__(
+        self, job: TrainJob, *, total: int, per_epoch: int, source: EpochBatches, step: Step, totals: Totals
+    ) -> None:
+        self._job = job
+        self._total = total
+        self._per_epoch = per_epoch
+        self._source = source
+        self._step = step
+        self._totals = totals
+        self._save_wanted = False
+        self.stopped: str | None = None
+        """Which event was answered with a wish to stop."""
+
+    def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._tell(events.Started(**self._point(state.global_step)))
+
+    def on_epoch_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._source.set_epoch(state.global_step // self._per_epoch)
+        if state.global_step % self._per_epoch == 0:
+            self._tell(events.EpochStarted(**self._point(state.global_step)))
+
+    def on_step_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._step.began = time.perf_counter()
+        self._tell(events.IterationStarted(**self._point(state.global_step)))
+
+    def on_pre_optimizer_step(
+        self, args: Any, state: TrainerState, control: TrainerControl, **given: Any
+    ) -> None:
+        self._step.learning_rate = float(given["optimizer"].param_groups[0]["lr"])
+
+    def on_step_end(
+        self, args: Any, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
+        self._totals.add(self._step.loss, self._step.tokens)
+        self._tell(self._iteration(state.global_step))
+        self._save_wanted |= control.should_save
+        epoch_is_over = state.global_step % self._per_epoch == 0
+        control.should_save = self._save_wanted and not epoch_is_over
+        return self._obey(control)
+
+    def on_epoch_end(
+        self, args: Any, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
+        if state.global_step % self._per_epoch == 0:
+            point = self._point(state.global_step, done=True)
+            self._tell(events.EpochCompleted(**point, loss=self._totals.close_epoch()))
+            control.should_save = self._save_wanted
+        return self._obey(control)
+
+    def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> TrainerControl:
+        folder = _checkpoints.path_of(self._job.folder, state.global_step)
+        self._tell(events.CheckpointSaved(**self._point(state.global_step, done=True), folder=str(folder)))
+        self._save_wanted = False
+        return self._obey(control)
+
+    def on_train_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.finish(state.global_step)
+
+    def finish(self, step: int) -> None:
+        """Fire the last event: ``completed`` where all steps are done, whoever wanted what."""
+        point = self._point(step, done=True)
+        if self.stopped is None or step >= self._total:
+            self.stopped = None
+            self._job.fire(events.Completed(**point))
+        else:
+            self._job.fire(events.Terminated(**point, reason=self.stopped))
+
+    def _tell(self, event: events.Event) -> None:
+        wish = self._job.fire(event)
+        self._save_wanted |= wish.checkpoint
+        if wish.stop and self.stopped is None:
+            self.stopped = f"told to stop at {event.name}"
+
+    def _obey(self, control: TrainerControl) -> TrainerControl:
+        control.should_training_stop |= self.stopped is not None
+        return control
+
+    def _iteration(self, step: int) -> events.IterationCompleted:
+        return events.IterationCompleted(
+            **self._point(step, done=True),
+            loss=self._step.loss,
+            learning_rate=self._step.learning_rate,
+            grad_norm=self._step.grad_norm,
+            label_tokens=self._step.tokens,
+            seconds=time.perf_counter() - self._step.began,
+        )
+
+    def _point(self, step: int, *, done: bool = False) -> dict[str, Any]:
+        """Fields of every training event. ``done``: it belongs to the epoch of the step just done."""
+        epoch = max(0, step - int(done)) // self._per_epoch + 1
+        return {"phase": self._job.phase, "step": step, "max_steps": self._total, "epoch": epoch}

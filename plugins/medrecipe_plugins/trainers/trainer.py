@@ -1,0 +1,95 @@
+"""``trainer``: supervised fine-tuning as an event engine on transformers' Trainer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pipeline_dsl.api import Provider, hookimpl, option
+
+if TYPE_CHECKING:
+    from pipeline_dsl.api import TrainJob, TrainOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Supervised fine-tuning with transformers' Trainer."""
+
+    epochs: float = option(3.0, ge=0, doc="passes over the data; 0 trains nothing")
+    max_steps: int | None = option(None, ge=1, doc="optimizer steps; if given, `epochs` does not count")
+    batch_size: int = option(4, ge=1, doc="samples in a micro-batch")
+    grad_accum: int = option(1, ge=1, doc="micro-batches in an optimizer step")
+    learning_rate: float = option(2e-4, gt=0, doc="highest learning rate")
+    lr_scheduler: Literal["linear", "cosine", "constant", "constant_with_warmup"] = option(
+        "linear", doc="course of the learning rate"
+    )
+    warmup_ratio: float = option(0.0, ge=0, lt=1, doc="share of the steps in which the learning rate rises")
+    warmup_steps: int | None = option(
+        None, ge=0, doc="the same in steps; if given, `warmup_ratio` does not count"
+    )
+    weight_decay: float = option(0.0, ge=0, doc="decoupled weight decay")
+    max_grad_norm: float = option(1.0, ge=0, doc="gradients are clipped to this norm; 0 clips nothing")
+    optimizer: Literal["adamw_torch", "adamw_torch_fused", "adafactor", "sgd", "paged_adamw_8bit"] = option(
+        "adamw_torch", doc="the optimizer, by the Trainer's name"
+    )
+    adam_beta1: float = option(0.9, ge=0, lt=1, doc="Adam's decay of the first moment")
+    adam_beta2: float = option(0.999, ge=0, lt=1, doc="Adam's decay of the second moment")
+    adam_epsilon: float = option(1e-8, gt=0, doc="Adam's epsilon")
+    max_length: int = option(512, ge=2, doc="tokens that a sample may have, its end mark included")
+    overflow: Literal["error", "drop", "truncate_prompt"] = option(
+        "error", doc="what becomes of a longer sample; a completion is never cut"
+    )
+    loss: Literal["completion", "all"] = option("completion", doc="which tokens are learned")
+    gradient_checkpointing: bool = option(
+        default=False, doc="compute activations again instead of keeping them"
+    )
+    group_by_length: bool = option(default=True, doc="put samples of like length into one micro-batch")
+    save_steps: int | None = option(None, ge=1, doc="write a checkpoint every so many steps")
+    save_total_limit: int | None = option(2, ge=1, doc="checkpoints that are kept")
+
+
+def steps_per_epoch(samples: int, options: Options) -> int:
+    """Optimizer steps in one pass: the last step of a pass may be smaller."""
+    batches = math.ceil(samples / options.batch_size)
+    return max(1, math.ceil(batches / options.grad_accum))
+
+
+def total_steps(samples: int, options: Options) -> int:
+    """Optimizer steps of a whole training, as the Trainer counts them."""
+    if samples == 0:
+        return 0
+    if options.max_steps is not None:
+        return options.max_steps
+    return math.ceil(options.epochs * steps_per_epoch(samples, options))
+
+
+@dataclass(frozen=True, slots=True)
+class HuggingFaceTrainer:
+    """The training loop of transformers behind our events."""
+
+    options: Options
+
+    def steps(self, samples: int) -> int:
+        """Optimizer steps on so many samples an epoch, none of them dropped."""
+        return total_steps(samples, self.options)
+
+    def train(self, job: TrainJob) -> TrainOutcome:
+        """Train until the end or until told to stop; see ``_loop.run``."""
+        from medrecipe_plugins.trainers import _loop
+
+        return _loop.run(job, self.options)
+
+
+@hookimpl
+def medrecipe_trainers() -> Sequence[Provider]:
+    """Offer the trainer."""
+    return [
+        Provider(
+            name="trainer",
+            summary="supervised fine-tuning: transformers' Trainer with events, guard rails and exact resume",
+            factory=HuggingFaceTrainer,
+            options=Options,
+        )
+    ]

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pipeline_dsl.cli.main import main
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+Medrecipe = Callable[..., Result]
+
+
+@pytest.fixture
+def medrecipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Medrecipe:
+    """Run a command line in this process, in an empty folder, as if its output went into a pipe."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MEDRECIPE_RUNS", raising=False)
+
+    def run(*arguments: str) -> Result:
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main(list(arguments))
+        return Result(code, out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Medrecipe:
+    """Run a command line in a process of its own."""
+
+    def run(*arguments: str, **environment: str) -> Result:
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline_dsl.cli.main", *arguments],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    return run
