@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import sys
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -53,9 +55,7 @@ class Catalog:
 
     def find(self, kind: Kind, name: str) -> tuple[Offer, ...]:
         """Offers under ``name`` or ``plugin/name``: one when all is well, none, or several that clash."""
-        return tuple(
-            o for o in self.offers if o.kind is kind and name in {o.provider.name, o.full_name}
-        )
+        return tuple(o for o in self.offers if o.kind is kind and name in {o.provider.name, o.full_name})
 
     def names(self, kind: Kind) -> tuple[str, ...]:
         """Names of a kind, sorted."""
@@ -88,13 +88,12 @@ def build_catalog(
         blocked: names of plugins not to load; ``*`` blocks every installed one.
         entries: the installed plugins; those of this environment by default.
     """
-    manager = pluggy.PluginManager(hooks.PROJECT)
-    manager.add_hookspecs(hooks.Offers)
-    manager.add_hookspecs(hooks.Notifications)
-    found = [_installed(e) for e in (installed_plugins() if entries is None else entries)]
-    wanted = [f for f in found if f[0].name not in blocked and "*" not in blocked]
-    wanted += [_local(Path(path)) for path in local]
-    return _index(manager, wanted)
+    found = [_installed(e) for e in (installed_plugins() if entries is None else entries) if not _in(e, blocked)]
+    return _index([*found, *(_local(Path(path)) for path in local)])
+
+
+def _in(entry: EntryPoint, blocked: Collection[str]) -> bool:
+    return entry.name in blocked or "*" in blocked
 
 
 _Loaded = tuple[PluginInfo, ModuleType | None]
@@ -110,31 +109,43 @@ def _installed(entry: EntryPoint) -> _Loaded:
     )
     try:
         return info, entry.load()
-    except Exception as error:  # noqa: BLE001 - the plugin border: whatever a plugin's import raises is its reason
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the plugin border: what an import raises is its reason
         return _failed(info, error), None
 
 
 def _local(path: Path) -> _Loaded:
+    """Load a file as a module of its own, known by its content: a change of it changes fingerprints."""
     info = PluginInfo(name=path.stem, module=str(path), distribution="local file", version="")
+    name = f"medrecipe_local_{hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:12]}"
     try:
-        spec = importlib.util.spec_from_file_location(f"medrecipe_local_{path.stem}", path)
-        if spec is None or spec.loader is None:
-            return _failed(info, ImportError("not a Python file")), None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    except Exception as error:  # noqa: BLE001 - the plugin border, as above
+        version = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        module = _executed(name, path)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the plugin border, as above
         return _failed(info, error), None
-    return info, module
+    return replace(info, version=version), module
 
 
-def _failed(info: PluginInfo, error: Exception) -> PluginInfo:
-    reason = f"{type(error).__name__}: {error}".splitlines()[0]
-    return PluginInfo(
-        name=info.name, module=info.module, distribution=info.distribution, version=info.version, reason=reason
-    )
+def _executed(name: str, path: Path) -> ModuleType:
+    """Run a file as a module; it stands in ``sys.modules``, where dataclasses look annotations up."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        msg = "not a Python file"
+        raise ImportError(msg)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
 
 
-def _index(manager: pluggy.PluginManager, loaded: Sequence[_Loaded]) -> Catalog:
+def _failed(info: PluginInfo, error: BaseException) -> PluginInfo:
+    return replace(info, reason=f"{type(error).__name__}: {error}".strip().splitlines()[0])
+
+
+def _index(loaded: Sequence[_Loaded]) -> Catalog:
     plugins: list[PluginInfo] = []
     offers: list[Offer] = []
     listeners: list[tuple[str, object]] = []
@@ -143,11 +154,9 @@ def _index(manager: pluggy.PluginManager, loaded: Sequence[_Loaded]) -> Catalog:
             plugins.append(info)
             continue
         try:
-            manager.register(module, name=info.name)
-            manager.check_pending()
-            offers += _offers(manager, info, module)
+            _refuse_double(info, module, listeners)
+            offers += _offers(info, module)
         except Exception as error:  # noqa: BLE001 - the plugin border, as above
-            manager.unregister(module)
             plugins.append(_failed(info, error))
         else:
             plugins.append(info)
@@ -155,15 +164,39 @@ def _index(manager: pluggy.PluginManager, loaded: Sequence[_Loaded]) -> Catalog:
     return Catalog(plugins=tuple(plugins), offers=tuple(offers), listeners=tuple(listeners))
 
 
-def _offers(manager: pluggy.PluginManager, info: PluginInfo, module: ModuleType) -> list[Offer]:
+def _refuse_double(info: PluginInfo, module: ModuleType, loaded: Sequence[tuple[str, object]]) -> None:
+    for name, other in loaded:
+        if name == info.name or other is module:
+            msg = f"the plugin `{name}` is loaded already" + ("" if other is not module else ", from the same module")
+            raise ValueError(msg)
+
+
+def _offers(info: PluginInfo, module: ModuleType) -> list[Offer]:
+    """What a plugin offers. A manager of its own: what is wrong with one plugin is nobody else's."""
+    manager = hook_manager()
+    manager.register(module, name=info.name)
+    manager.check_pending()
     offers: list[Offer] = []
     for kind in Kind:
         for implementation in getattr(manager.hook, kind.hook).get_hookimpls():
-            if implementation.plugin is not module:
-                continue
             for provider in implementation.function():
-                if not isinstance(provider, Provider):
-                    msg = f"{kind.hook} must return Providers, not {type(provider).__name__}"
-                    raise TypeError(msg)
+                _refuse_offer(kind, provider, offers)
                 offers.append(Offer(kind=kind, provider=provider, plugin=info))
     return offers
+
+
+def _refuse_offer(kind: Kind, provider: object, before: Sequence[Offer]) -> None:
+    if not isinstance(provider, Provider):
+        msg = f"{kind.hook} must return Providers, not {type(provider).__name__}"
+        raise TypeError(msg)
+    if any(o.kind is kind and o.provider.name == provider.name for o in before):
+        msg = f"it offers the {kind} `{provider.name}` twice"
+        raise ValueError(msg)
+
+
+def hook_manager() -> pluggy.PluginManager:
+    """Return a manager that knows the hooks of medrecipe and no plugin yet."""
+    manager = pluggy.PluginManager(hooks.PROJECT)
+    manager.add_hookspecs(hooks.Offers)
+    manager.add_hookspecs(hooks.Notifications)
+    return manager

@@ -1,3 +1,4 @@
+# ruff: noqa: S101 - what is here are tests
 """Pytest helpers for plugin authors.
 
 In a plugin's ``conftest.py``::
@@ -14,8 +15,8 @@ and in its tests::
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ def recipe_project(tmp_path: Path) -> RecipeProject:
 
 
 class ProviderContract:
-    """What every provider keeps to. Subclass it, set ``kind`` and ``provider``, and pytest checks the rest."""
+    """What every provider keeps to: subclass it, set ``kind`` and ``provider``; pytest does the rest."""
 
     kind: ClassVar[Kind]
     provider: ClassVar[Provider]
@@ -144,12 +145,11 @@ class ProviderContract:
         assert heavy_modules_loaded_by(self.provider.factory.__module__) == []
 
 
-def heavy_modules_loaded_by(module: str) -> list[str]:
-    """Import a module in a fresh interpreter and return which heavy packages came with it."""
-    importlib.import_module(module)
-    code = f"import sys, {module}; print(*(m for m in {HEAVY!r} if m in sys.modules))"
-    paths = {"PYTHONPATH": ":".join(p for p in sys.path if p)}
-    done = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=paths
+def heavy_modules_loaded_by(*modules: str) -> list[str]:
+    """Import modules in a fresh interpreter and return which heavy packages came with them."""
+    code = f"import sys, {', '.join(modules)}; print(*(m for m in {HEAVY!r} if m in sys.modules))"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
     )
     return done.stdout.split()

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+pytest_plugins = ["pipeline_dsl.testing"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

@@ -38,6 +38,8 @@ class LanguageModel(Protocol):
     """A transformers tokenizer with an end-of-sequence and a padding token."""
     device: str
     dtype: str
+    ends: frozenset[int]
+    """Ids that count as end marks: end of sequence, end of turn."""
 
     def encode(self, sample: Sample) -> tuple[list[int], int]:
         """Return token ids of prompt + completion + end mark, and the length of the prompt part.
@@ -149,6 +151,8 @@ class TrainJob:
     """Go on from the newest valid checkpoint in ``folder``, if there is one."""
     fire: Callable[[Event], Control]
     """To be called at every TrainingEvent; what it returns is to be obeyed."""
+    say: Callable[[str], None]
+    """Takes one line for the user: samples that were dropped, and the like."""
 
 
 class Trainer(Protocol):

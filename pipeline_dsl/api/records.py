@@ -167,6 +167,8 @@ class Control:
 
     stop: bool = False
     """End training after this step; what was learned is kept."""
+    reason: str | None = None
+    """Why to stop, for people."""
     checkpoint: bool = False
     """Write a checkpoint after this step."""
 

@@ -26,9 +26,9 @@ in data, 4 for ones in a model or adapter.
 
 \b
 Examples:
-  medrecipe check recipes/korean.sdn
+  medrecipe check recipes/medgemma_korean.sdn
   medrecipe check recipes/*.sdn --format concise
-  medrecipe check recipes/korean.sdn --profile tiny --set seed=7
+  medrecipe check recipes/medgemma_korean.sdn --profile tiny --set seed=7
 """
 
 

@@ -22,11 +22,12 @@ _BY_PREFIX = (
 
 def exit_code(diagnostics: Iterable[Diagnostic]) -> int:
     """Return the exit code of findings: 2 if any error is about the recipe, else that of the first error."""
-    codes = [_exit_code_of(d.code) for d in diagnostics if d.is_error]
+    codes = [exit_code_of(d.code) for d in diagnostics if d.is_error]
     if not codes:
         return 0
     return RECIPE if RECIPE in codes else codes[0]
 
 
-def _exit_code_of(code: str) -> int:
+def exit_code_of(code: str) -> int:
+    """Return the exit code that belongs to a code."""
     return next((number for prefix, number in _BY_PREFIX if code.startswith(prefix)), RECIPE)

@@ -61,6 +61,8 @@ def _list(*, as_json: bool) -> None:
 def _unknown(code: str) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(code.upper(), [page.code for page in read_pages()], n=1, cutoff=0.6)
-    known = f" Did you mean {near[0]}?" if near else ' "medrecipe explain" lists all.'
+    codes = [page.code for page in read_pages()]
+    near = [known for known in codes if known.startswith(code.upper())][:8]
+    near = near or get_close_matches(code.upper(), codes, n=1, cutoff=0.6)
+    known = f" Did you mean {', '.join(near)}?" if near else ' "medrecipe explain" lists all.'
     return f"There is no code {code!r}.{known}"

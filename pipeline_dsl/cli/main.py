@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline_dsl import __version__
 from pipeline_dsl.cli.groups import LazyGroup, Listed, Section
+
+if TYPE_CHECKING:
+    from pipeline_dsl.api.errors import MedrecipeError
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -47,10 +51,10 @@ _OVERVIEW = """Adapt medical language models in phases of stacked LoRA, as a rec
 
 \b
 A first round:
-  medrecipe check recipes/tiny.sdn        find mistakes, in a moment
-  medrecipe plan recipes/tiny.sdn         what would be trained on what
-  medrecipe run recipes/tiny.sdn          train it, score it, judge it
-  medrecipe runs list                     what has been run so far
+  medrecipe check recipes/medgemma_korean.sdn    find mistakes, in a moment
+  medrecipe plan recipes/medgemma_korean.sdn     what would be trained on what
+  medrecipe run recipes/medgemma_korean.sdn      train it, score it, judge it
+  medrecipe runs list                            what has been run so far
 
 "medrecipe COMMAND --help" tells more about a command.
 """
@@ -114,7 +118,15 @@ def _failed(error: Exception, *, debug: bool) -> int:
         import traceback
 
         click.echo("".join(traceback.format_exception(error)), err=True)
-    return error.exit_code if isinstance(error, MedrecipeError) else 1
+    return _exit_code(error) if isinstance(error, MedrecipeError) else 1
+
+
+def _exit_code(error: MedrecipeError) -> int:
+    """The exit code of the error's class or, of the general class with a code of its own, that code's."""
+    from pipeline_dsl.cli.exits import exit_code_of
+
+    general = error.exit_code == 1 and error.code != error.general_code
+    return exit_code_of(error.code) if general else error.exit_code
 
 
 def _speak_utf8() -> None:

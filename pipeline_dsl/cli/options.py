@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 Command = Callable[..., Any]
+DEFAULT_RUNS = Path("runs")
 
 runs_option = click.option(
     "--runs",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path("runs"),
+    default=DEFAULT_RUNS,
     envvar="MEDRECIPE_RUNS",
     show_default=True,
     metavar="DIR",

@@ -20,8 +20,8 @@ here.
 
 \b
 Examples:
-  medrecipe plan recipes/korean.sdn
-  medrecipe plan recipes/korean.sdn --profile tiny --json
+  medrecipe plan recipes/medgemma_korean.sdn
+  medrecipe plan recipes/medgemma_korean.sdn --profile tiny --json
 """
 
 

@@ -29,10 +29,13 @@ class Progress:
         self._clock = clock
         self._base: dict[str, float] = {}
         self._first_step = (0, 0.0)
+        self.run: str | None = None
+        """The id of the run, once it began."""
 
     @hookimpl
     def medrecipe_run_start(self, event: events.RunStart) -> None:
         """Say which run this is."""
+        self.run = event.run
         again = "goes on" if event.resumed else "begins"
         phases = f"{counted(len(event.phases), 'phase')}, {', '.join(event.phases)}"
         self._say(f"run {self._paint.bold(event.run)} of {event.recipe} {again}: {phases}")
@@ -97,7 +100,7 @@ class Progress:
         )
         self._detail(f"{line}{self._against_base(event)}")
         if score.invalid:
-            self._detail(f"{self._paint.yellow('do not believe it')}: {score.invalid}")
+            self._detail(f"{self._paint.yellow('not to be believed')}: {score.invalid}")
 
     @hookimpl
     def medrecipe_checkpoint_saved(self, event: events.CheckpointSaved) -> None:

@@ -34,6 +34,7 @@ def _top() -> dict[str, Json]:
         "recipe": _described(_TEXT, "the recipe's name"),
         "edition": _described({"type": "integer", "minimum": 1}, "the edition of the language"),
         "description": _described(_TEXT, "what it is for"),
+        "project": _described(_TEXT, "the folder of its runs; the recipe's name by default"),
         "extends": _described(_one_or_many(_TEXT), "recipes that this one is laid over"),
         "seed": _described({"type": "integer", "minimum": 0}, "where all random choices start"),
         "tags": _described(_one_or_many(_TEXT), "free words"),

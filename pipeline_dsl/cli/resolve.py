@@ -25,8 +25,8 @@ every place that set the value, the winner last. Values of environment variables
 
 \b
 Examples:
-  medrecipe resolve recipes/korean.sdn --profile tiny
-  medrecipe resolve recipes/korean.sdn --why phases.mcq.train.learning_rate
+  medrecipe resolve recipes/medgemma_korean.sdn --profile tiny
+  medrecipe resolve recipes/medgemma_korean.sdn --why phases.mcq.train.learning_rate
 """
 
 
@@ -75,7 +75,7 @@ def _explain(reason: Why, *, as_json: bool) -> None:
         return
     click.echo(f"{reason.path} = {_short(reason.value)}")
     for setting in reason.history:
-        click.echo(f"  {_place(setting)}  {_layer(setting)}: {_short(setting.value)}")
+        click.echo(f"  {_place(setting)}: {_short(setting.value)}{_layer(setting)}")
     if not reason.history:
         click.echo("  nothing in the recipe sets it")
 
@@ -86,19 +86,19 @@ def _short(value: object) -> str:
 
 
 def _place(setting: Setting) -> str:
+    if setting.kind is LayerKind.SET:
+        return "--set"
     return f"{setting.span.source.name}:{setting.span.line}:{setting.span.column}"
 
 
 def _layer(setting: Setting) -> str:
     match setting.kind:
         case LayerKind.LIKE:
-            return f"like {setting.name}"
+            return f" (like {setting.name})"
         case LayerKind.PROFILE:
-            return f"profile {setting.name}"
-        case LayerKind.SET:
-            return "--set"
+            return f" (profile {setting.name})"
         case _:
-            return "file"
+            return ""
 
 
 def _setting_json(setting: Setting) -> dict[str, Any]:

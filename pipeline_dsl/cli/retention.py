@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import click
+
 from pipeline_dsl.cli.figures import NOTHING, figure, interval
-from pipeline_dsl.cli.tables import Column, Table
+from pipeline_dsl.cli.tables import Column, Table, draw
 from pipeline_dsl.run.matrix import RetentionMatrix
+
+
+def show_retention(matrix: RetentionMatrix) -> None:
+    """Write the matrix and its figures to stdout."""
+    draw(retention_table(matrix))
+    line = figures_line(matrix)
+    if line:
+        click.echo(line)
 
 
 def retention_table(matrix: RetentionMatrix) -> Table:
@@ -17,11 +27,13 @@ def retention_table(matrix: RetentionMatrix) -> Table:
 
 
 def figures_line(matrix: RetentionMatrix) -> str:
-    """Return the figures of the matrix with what they mean."""
+    """Return the figures of the matrix with what they mean; nothing where none is known."""
+    if {matrix.acc, matrix.bwt, matrix.forgetting, matrix.fwt} == {None}:
+        return ""
     return (
-        f"ACC {figure(matrix.acc)} (mean of the tasks now), BWT {figure(matrix.bwt)} (change since taught), "
-        f"forgetting {figure(matrix.forgetting)} (loss against the best), "
-        f"FWT {figure(matrix.fwt)} (known before taught)"
+        f"ACC {figure(matrix.acc)} (own tasks at the end), BWT {figure(matrix.bwt)} (change since taught), "
+        f"forgetting {figure(matrix.forgetting)} (fall from the best), "
+        f"FWT {figure(matrix.fwt)} (gain before being taught)"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,12 @@ from typing import Any
 
 import click
 
-from pipeline_dsl.cli.options import recipe_options, runs_option
+from pipeline_dsl.api.errors import MedrecipeError
+from pipeline_dsl.cli.options import DEFAULT_RUNS, recipe_options, runs_option
 from pipeline_dsl.cli.outlook import print_plan
 from pipeline_dsl.cli.prepare import Choices, catalog_for, choices_of, prepare, tell
-from pipeline_dsl.cli.retention import figures_line, retention_table
+from pipeline_dsl.cli.retention import show_retention
 from pipeline_dsl.cli.screens import Screen, open_screen
-from pipeline_dsl.cli.tables import draw
 from pipeline_dsl.cli.terminal import Paint
 from pipeline_dsl.plan.hashing import hash_files
 from pipeline_dsl.plan.model import Plan, from_json
@@ -32,9 +33,9 @@ with exit code 130; --resume goes on from there, with the recipe as it was unles
 
 \b
 Examples:
-  medrecipe run recipes/korean.sdn
-  medrecipe run recipes/korean.sdn --profile tiny --max-samples 50
-  medrecipe run recipes/korean.sdn --phase mcq --set phases.mcq.train.learning_rate=1e-4
+  medrecipe run recipes/medgemma_korean.sdn
+  medrecipe run recipes/medgemma_korean.sdn --profile tiny --max-samples 50
+  medrecipe run recipes/medgemma_korean.sdn --phase mcq --set phases.mcq.train.learning_rate=1e-4
   medrecipe run --resume 20260412-101530-3fa2
 """
 
@@ -144,21 +145,29 @@ def _run(job: _Job, screen: Screen, wanted: dict[str, Any]) -> int:
     )
     try:
         outcome = run_plan(request, job.catalog)
+    except MedrecipeError:
+        if progress.run is not None:
+            screen.line(f"to go on: medrecipe run --resume {progress.run}{_elsewhere(wanted['runs'])}")
+        raise
     finally:
         screen.stop()
-    _sum_up(outcome)
+    _sum_up(outcome, wanted["runs"])
     return outcome.exit_code
 
 
-def _sum_up(outcome: RunOutcome) -> None:
+def _sum_up(outcome: RunOutcome, runs: Path) -> None:
     """Show the retention matrix, where the run is and what to do next."""
     matrix = read_retention(outcome.folder)
     if matrix.tasks:
         click.echo()
-        draw(retention_table(matrix))
-        click.echo(figures_line(matrix))
+        show_retention(matrix)
     click.echo(f"everything is in {outcome.folder}")
-    click.echo(_next_step(outcome))
+    click.echo(_next_step(outcome) + _elsewhere(runs))
+
+
+def _elsewhere(runs: Path) -> str:
+    """The option that finds the run again, where it is not in the default folder."""
+    return "" if runs == DEFAULT_RUNS else f" --runs {shlex.quote(str(runs))}"
 
 
 def _next_step(outcome: RunOutcome) -> str:
@@ -166,6 +175,6 @@ def _next_step(outcome: RunOutcome) -> str:
         case "finished":
             return f"next: medrecipe runs show {outcome.id}"
         case "rejected":
-            return f"a phase broke its retention contract; medrecipe runs show {outcome.id} tells which"
+            return f"a phase broke its retention contract; to see which: medrecipe runs show {outcome.id}"
         case _:
             return f"to go on: medrecipe run --resume {outcome.id}"

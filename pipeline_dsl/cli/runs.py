@@ -13,7 +13,7 @@ import click
 from pipeline_dsl.cli.figures import NOTHING, duration, figure
 from pipeline_dsl.cli.groups import Group
 from pipeline_dsl.cli.options import json_option, runs_option
-from pipeline_dsl.cli.retention import figures_line, retention_table
+from pipeline_dsl.cli.retention import show_retention
 from pipeline_dsl.cli.tables import Column, Table, draw
 from pipeline_dsl.cli.terminal import Paint
 from pipeline_dsl.run.history import RunDetail, list_runs, show_run
@@ -146,8 +146,7 @@ def _tell(detail: RunDetail) -> None:
         draw(_phase_table(detail))
     if detail.retention.tasks:
         click.echo()
-        draw(retention_table(detail.retention))
-        click.echo(figures_line(detail.retention))
+        show_retention(detail.retention)
 
 
 def _phase_table(detail: RunDetail) -> Table:

@@ -14,8 +14,8 @@ _HELP = """Read the notation that recipes are written in.
 
 \b
 Examples:
-  medrecipe sdn to-json recipes/korean.sdn
-  cat recipes/korean.sdn | medrecipe sdn to-json - | jq .phases
+  medrecipe sdn to-json recipes/medgemma_korean.sdn
+  cat recipes/medgemma_korean.sdn | medrecipe sdn to-json - | jq .phases
 """
 
 
@@ -26,8 +26,8 @@ two ways is an error with its place, and then nothing is printed to stdout.
 
 \b
 Examples:
-  medrecipe sdn to-json recipes/korean.sdn
-  medrecipe sdn to-json - < recipes/korean.sdn
+  medrecipe sdn to-json recipes/medgemma_korean.sdn
+  medrecipe sdn to-json - < recipes/medgemma_korean.sdn
 """
 
 

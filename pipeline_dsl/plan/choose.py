@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline_dsl.api.errors import MedrecipeError
+from pipeline_dsl.api.errors import MachineError, MedrecipeError
 from pipeline_dsl.api.options import construct, plain_options
 from pipeline_dsl.api.providers import Kind
 from pipeline_dsl.diagnostics import Diagnostic, Span
 from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.plan.model import ProviderRef
-from pipeline_dsl.plan.options import read_options
+from pipeline_dsl.plan.options import path_options, read_options
 from pipeline_dsl.recipe.model import Use
 from pipeline_dsl.recipe.suggest import nearest
 from pipeline_dsl.registry import Catalog, Offer
@@ -35,22 +36,30 @@ def choose(catalog: Catalog, kind: Kind, use: Use) -> Found:
     if len(offers) != 1:
         finding = _clash(kind, use, offers) if offers else _unknown(catalog, kind, use)
         return None, (finding,)
-    offer = offers[0]
-    values, findings = read_options(use, offer.provider.options, f"{kind} `{use.name}`")
+    try:
+        return _chosen(offers[0], use)
+    except MedrecipeError as error:
+        return None, (told(error, use.span),)
+    except Exception as error:  # noqa: BLE001 - the plugin border: its options class or factory failed
+        return None, (_refused(offers[0], use, error),)
+
+
+def _chosen(offer: Offer, use: Use) -> Found:
+    kind, provider = offer.kind, offer.provider
+    values, findings = read_options(use, provider.options, f"{kind} `{use.name}`")
     if any(f.is_error for f in findings):
         return None, findings
-    options = construct(offer.provider.options, values)
+    options: Any = construct(provider.options, values)
+    made = provider.factory(options)
     ref = ProviderRef(
         kind=kind,
-        name=offer.provider.name,
+        name=provider.name,
         plugin=offer.plugin.name,
         version=version_of(offer),
         options=plain_options(options),
+        paths=path_options(provider.options),
+        content=hashlib.sha256(made.text().encode()).hexdigest() if kind is Kind.TEMPLATE else "",
     )
-    try:
-        made = offer.provider.factory(options)
-    except MedrecipeError as error:
-        return None, (*findings, told(error, use.span))
     return Chosen(ref=ref, made=made, span=use.span), findings
 
 
@@ -58,14 +67,28 @@ def make(catalog: Catalog, ref: ProviderRef) -> Any:  # noqa: ANN401 - the objec
     """Make the object of a provider that a plan names.
 
     Raises:
-        LookupError: the plugin is no longer there.
+        MachineError: the plugin is no longer there, or no longer takes the plan's options.
     """
-    offers = catalog.find(ref.kind, f"{ref.plugin}/{ref.name}")
+    full = f"{ref.plugin}/{ref.name}"
+    offers = catalog.find(ref.kind, full)
     if not offers:
-        msg = f"the plan needs the {ref.kind} {ref.plugin}/{ref.name}, which is no longer installed"
-        raise LookupError(msg)
+        reason = next((p.reason for p in catalog.broken if p.name == ref.plugin), None)
+        raise MachineError(
+            f"the {ref.kind} `{full}` "
+            + (f"cannot be loaded: {reason}" if reason else "that the plan names is not installed"),
+            help="install the plugin as it was when the plan was made, or plan anew",
+            code=PlanCode.BROKEN_PLUGIN.code,
+        )
     provider = offers[0].provider
-    return provider.factory(construct(provider.options, ref.options))
+    try:
+        options: Any = construct(provider.options, ref.options)
+    except (TypeError, ValueError, KeyError) as error:
+        raise MachineError(
+            f"the {ref.kind} `{full}` no longer takes the options of the plan: {_words(error)}",
+            help="install the plugin as it was when the plan was made, or plan anew",
+            code=PlanCode.BROKEN_PLUGIN.code,
+        ) from error
+    return provider.factory(options)
 
 
 def version_of(offer: Offer) -> str:
@@ -94,20 +117,36 @@ def _clash(kind: Kind, use: Use, offers: tuple[Offer, ...]) -> Diagnostic:
     )
 
 
+def _refused(offer: Offer, use: Use, error: Exception) -> Diagnostic:
+    return Diagnostic(
+        code=PlanCode.OPTION_REFUSED.code,
+        message=f"the {offer.kind} `{offer.provider.name}` of the plugin `{offer.plugin.name}` "
+        f"refuses its options: {_words(error)}",
+        span=use.span,
+    )
+
+
+def _words(error: Exception) -> str:
+    """What an exception says; its class too where that is not written for people."""
+    return str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
+
+
 def _unknown(catalog: Catalog, kind: Kind, use: Use) -> Diagnostic:
-    broken = [p for p in catalog.broken if use.name.split("/")[0] in {p.name, *p.module.split(".")}]
-    if broken:
-        return Diagnostic(
-            code=PlanCode.BROKEN_PLUGIN.code,
-            message=f"the plugin `{broken[0].name}`, which may offer the {kind} `{use.name}`, could not be loaded",
-            span=use.span,
-            reason=broken[0].reason,
-            help=f"repair or uninstall it; `medrecipe plugins show {broken[0].name}` tells more",
-        )
     names = catalog.names(kind)
     near = nearest(use.name, names)
-    listing = ", ".join(names) or "none: no plugin that offers one is installed"
     lost = "; ".join(f"{p.name}: {p.reason}" for p in catalog.broken)
+    suspects = [p for p in catalog.broken if p.name == use.name.split("/")[0]]
+    suspects = suspects or [p for p in catalog.broken if not near]
+    if suspects:
+        plugins = " or ".join(f"`{p.name}`" for p in suspects)
+        return Diagnostic(
+            code=PlanCode.BROKEN_PLUGIN.code,
+            message=f"no plugin offers the {kind} `{use.name}`, but {plugins} could not be loaded",
+            span=use.span,
+            reason="; ".join(f"{p.name}: {p.reason}" for p in suspects),
+            help=f"repair or uninstall it; `medrecipe plugins show {suspects[0].name}` tells more",
+        )
+    listing = ", ".join(names) or "none: no plugin that offers one is installed"
     return Diagnostic(
         code=PlanCode.UNKNOWN_PROVIDER.code,
         message=f"no plugin offers the {kind} `{use.name}`",

@@ -29,7 +29,10 @@ class PlanCode(Enum):
     MACHINE = ("MR600", "this machine lacks something")
     BROKEN_PLUGIN = ("MR610", "the plugin that offers this name could not be loaded")
     LOCKED = ("MR620", "another process holds the run")
-    UNKNOWN_RUN = ("MR230", "there is no such run")
+    UNKNOWN_RUN = ("MR260", "there is no such run")
+    PHASE_NOT_FINISHED = ("MR261", "a phase that is needed has no finished run")
+    UNKNOWN_PHASE = ("MR262", "the recipe has no such phase")
+    UNKNOWN_TASK = ("MR263", "the run has no such task")
 
     @property
     def code(self) -> str:

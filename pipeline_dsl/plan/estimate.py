@@ -49,7 +49,9 @@ def estimate(plan: Plan, catalog: Catalog, say: Callable[[str], None]) -> Plan:
 def _phase(plan: Plan, phase: PhasePlan, catalog: Catalog, shape: ModelShape | None) -> Estimate:
     samples = phase_samples(plan, phase, catalog)
     trainer: Trainer = make(catalog, phase.train)
-    counts = {layer.adapter: _count(plan, layer.adapter, catalog, shape) for layer in phase.stack} if shape else {}
+    counts = (
+        {layer.adapter: _count(plan, layer.adapter, catalog, shape) for layer in phase.stack} if shape else {}
+    )
     attached = [layer.adapter for layer in phase.stack if layer.role != "merge"]
     tokens = None
     if plan.base is not None:

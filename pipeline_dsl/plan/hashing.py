@@ -59,7 +59,7 @@ def fingerprint(plan: Plan) -> Plan:
     return replace(plan, tasks=tasks, phases=tuple(phases))
 
 
-def digest(value: Any) -> str:  # noqa: ANN401 - any JSON
+def digest(value: Any) -> str:
     """Sha256 of a JSON value, independent of the order of keys."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -79,7 +79,9 @@ def phase_samples(plan: Plan, phase: PhasePlan, catalog: Catalog) -> PhaseSample
     return PhaseSamples(pools=pools, seed=phase.seed)
 
 
-def render(plan: Plan, data: str, template: ProviderRef, limit: int | None, catalog: Catalog) -> tuple[Sample, ...]:
+def render(
+    plan: Plan, data: str, template: ProviderRef, limit: int | None, catalog: Catalog
+) -> tuple[Sample, ...]:
     """Rows of a source through a template; ``limit`` and the plan's ``max_samples`` bound the rows."""
     bounds = [b for b in (limit, plan.max_samples) if b is not None]
     source: Source = make(catalog, plan.data[data].source)

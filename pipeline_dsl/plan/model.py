@@ -21,8 +21,12 @@ class ProviderRef:
     name: str
     plugin: str
     version: str
-    """The provider's own version and that of its distribution: ``1@medrecipe-0.1.0``."""
+    """The provider's own version and, of one that is not ours, its distribution's: ``1@nice-metrics-0.3.0``."""
     options: Json
+    paths: tuple[str, ...] = ()
+    """Names of the options that are paths."""
+    content: str = ""
+    """Hash of a template's text; "" for everything else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +198,7 @@ def from_json(data: Json) -> Plan:
 
 
 def _ref(data: Json) -> ProviderRef:
-    return ProviderRef(**{**data, "kind": Kind(data["kind"])})
+    return ProviderRef(**{**data, "kind": Kind(data["kind"]), "paths": tuple(data["paths"])})
 
 
 def _task(data: Json) -> TaskPlan:

@@ -23,6 +23,16 @@ _WORDS = {
     "object": "a block of `key: value`",
     "null": "null",
 }
+_ITEMS = {"integer": "whole numbers", "number": "numbers", "string": "text", "boolean": "true or false"}
+_LIMITS = (
+    ("minimum", "of at least"),
+    ("exclusiveMinimum", "above"),
+    ("maximum", "of at most"),
+    ("exclusiveMaximum", "below"),
+)
+_RANGES = frozenset({*(key for key, _ in _LIMITS), "minItems"})
+_SHOWN = 40
+"""Characters of a text that a message quotes."""
 
 
 def read_options(use: Use, options: type, title: str) -> tuple[Json, tuple[Diagnostic, ...]]:
@@ -83,10 +93,8 @@ def _deprecated(block: Mapping, known: Json) -> Iterator[Diagnostic]:
 
 
 def _invalid(values: Json, block: Mapping, schema: Json) -> Iterator[Diagnostic]:
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - slow to import, needed only here
-
     closed = {k: v for k, v in schema.items() if k not in {"required", "additionalProperties"}}
-    for error in Draft202012Validator(closed).iter_errors(values):
+    for error in _validator(closed).iter_errors(values):
         path = list(error.absolute_path)
         name = str(path[0])
         facts = schema["properties"][name]
@@ -96,17 +104,26 @@ def _invalid(values: Json, block: Mapping, schema: Json) -> Iterator[Diagnostic]
             code=code.code,
             message=f"`{name}` must be {wanted}, not {_shown(node)}",
             span=node.span,
-            help=_default_help(name, facts),
+            help=_default_help(facts),
         )
+
+
+def _validator(schema: Json) -> Any:
+    """A validator for which 4.0 is no whole number: an option of the type ``int`` would get a float."""
+    from jsonschema import Draft202012Validator, validators
+
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_whole)
+    return validators.extend(Draft202012Validator, type_checker=types)(schema)
+
+
+def _is_whole(_checker: object, value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _wanted(validator: object, facts: Json) -> tuple[PlanCode, str]:
     if validator == "enum":
         return PlanCode.OPTION_CHOICE, "one of " + _choices(facts["enum"])
-    wanted = describe(facts)
-    if validator in {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minItems"}:
-        return PlanCode.OPTION_RANGE, wanted
-    return PlanCode.OPTION_TYPE, wanted
+    return PlanCode.OPTION_RANGE if validator in _RANGES else PlanCode.OPTION_TYPE, describe(facts)
 
 
 def describe(facts: Json) -> str:
@@ -116,20 +133,15 @@ def describe(facts: Json) -> str:
     if "enum" in facts:
         return "one of " + _choices(facts["enum"])
     kinds = facts["type"] if isinstance(facts["type"], list) else [facts["type"]]
-    words = " or ".join(_WORDS[k] for k in kinds)
-    limits = [
-        f"{phrase} {facts[key]}"
-        for key, phrase in (
-            ("minimum", "of at least"),
-            ("exclusiveMinimum", "above"),
-            ("maximum", "of at most"),
-            ("exclusiveMaximum", "below"),
-        )
-        if key in facts
-    ]
-    if facts.get("minItems"):
-        limits.append(f"with at least {facts['minItems']} items")
-    return " ".join([words, " and ".join(limits)]).strip()
+    words = " or ".join(_WORDS[k] for k in kinds if k != "null")
+    items = facts.get("items", {}).get("type")
+    if items in _ITEMS:
+        words += f" of {_ITEMS[items]}"
+    limits = " and ".join(f"{phrase} {facts[key]}" for key, phrase in _LIMITS if key in facts)
+    if least := facts.get("minItems"):
+        limits = f"with at least {least} item{'s' if least > 1 else ''}"
+    nothing = "or null" if "null" in kinds and words else "null" if "null" in kinds else ""
+    return " ".join(part for part in (words, limits, nothing) if part)
 
 
 def _choices(values: Iterable[object]) -> str:
@@ -139,7 +151,7 @@ def _choices(values: Iterable[object]) -> str:
 def _shown(node: Node) -> str:
     match node:
         case Scalar(value=str() as text):
-            return f'the text "{text if len(text) <= 40 else text[:39] + "…"}"'
+            return f'the text "{text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"}"'
         case Scalar(value=None):
             return "null"
         case Scalar(value=bool() as flag):
@@ -152,7 +164,7 @@ def _shown(node: Node) -> str:
             return "a list"
 
 
-def _default_help(name: str, facts: Json) -> str:
+def _default_help(facts: Json) -> str:
     if "default" not in facts:
         return str(facts["description"])
     default = facts["default"]
@@ -178,14 +190,34 @@ def _at(node: Node, path: list[str | int]) -> Node:
     return node
 
 
+def path_options(options: type) -> tuple[str, ...]:
+    """Names of the options of a class that are paths."""
+    return tuple(name for name, facts in schema_of(options)["properties"].items() if is_path(facts))
+
+
+def is_path(facts: Json) -> bool:
+    """Whether a property is declared as a path, or as several."""
+    return facts.get("format") == "path" or any(map(is_path, facts.get("anyOf", ())))
+
+
 def _absolute_paths(values: Json, block: Mapping, known: Json) -> Json:
     """Make path options absolute against the file in which they are written."""
     out = dict(values)
-    for name, value in values.items():
+    for name in values:
         node = block.get(name)
-        if known[name].get("format") == "path" and isinstance(value, str) and node is not None:
-            out[name] = absolute(value, node.span)
+        if is_path(known[name]) and node is not None:
+            out[name] = _absolute(node)
     return out
+
+
+def _absolute(node: Node) -> Any:
+    match node:
+        case Scalar(value=str() as path):
+            return absolute(path, node.span)
+        case Sequence(items=items):
+            return [_absolute(item) for item in items]
+        case _:
+            return plain(node)
 
 
 def absolute(path: str, span: Span) -> str:
@@ -197,4 +229,11 @@ def absolute(path: str, span: Span) -> str:
         return path
     source = span.source.name
     anchor = Path(source).parent if source not in {"-", "--set"} else Path()
-    return str((anchor / Path(path).expanduser()).absolute())
+    return str((anchor / _at_home(path)).absolute())
+
+
+def _at_home(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # `~name` of nobody is a name like any other
+        return Path(path)

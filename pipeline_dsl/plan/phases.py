@@ -65,7 +65,9 @@ class PhaseReader:
             LayerPlan(
                 adapter=entry.adapter.name,
                 role=entry.role,
-                made_by=None if entry.role == "train" else self._makers.get((phase.name.name, entry.adapter.name)),
+                made_by=None
+                if entry.role == "train"
+                else self._makers.get((phase.name.name, entry.adapter.name)),
             )
             for entry in phase.stack
         )
@@ -165,5 +167,7 @@ class PhaseReader:
         declared = [t.name.name for t in self._recipe.tasks]
         details = [f"{task}.{d}" for task, chosen in self._metrics.items() for d in chosen.made.details]
         own = [f for e in events.EVENTS if e.name == event for f in events.event_fields(e)]
-        numbers = [f for f in own if f in {"index", "total", "seconds", "trainable_parameters", "total_parameters"}]
+        numbers = [
+            f for f in own if f in {"index", "total", "seconds", "trainable_parameters", "total_parameters"}
+        ]
         return tuple(dict.fromkeys([*ALWAYS, *numbers, *declared, *details]))

@@ -21,8 +21,8 @@ from pipeline_dsl.syntax.nodes import Mapping, Scalar
 
 TOP_KEYS = (
     "recipe", "project", "edition", "description", "tags", "extends", "seed", "device", "default_profile",
-    "profiles", "environment", "plugins", "model", "adapters", "data", "templates", "tasks", "train", "phases", "hooks",
-    "trackers", "executor",
+    "profiles", "environment", "plugins", "model", "adapters", "data", "templates", "tasks", "train",
+    "phases", "hooks", "trackers", "executor",
 )  # fmt: skip
 TASK_COLUMNS = ("task", "data", "template", "metric", "limit")
 EDITION = 1

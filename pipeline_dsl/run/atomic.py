@@ -31,7 +31,7 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - any JSON
+def write_json(path: Path, value: Any) -> None:
     """Replace a file by indented JSON."""
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2, sort_keys=False) + "\n")
 

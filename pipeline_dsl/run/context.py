@@ -63,7 +63,11 @@ class Context:
         """Score all tasks for a row of the matrix, those known from before excepted; ``model`` is asked if needed."""
         known = self.scores.known(row)
         wanted = [t.name for t in self.plan.tasks if t.name not in known]
-        new = self.scorer.score_all(model(), wanted, lambda task, score: self.tell_score(row, task, score)) if wanted else {}
+        new = (
+            self.scorer.score_all(model(), wanted, lambda task, score: self.tell_score(row, task, score))
+            if wanted
+            else {}
+        )
         for task, score in known.items():
             self.tell_score(row, task, score)
         scores = {t.name: (known | new)[t.name] for t in self.plan.tasks}

@@ -51,13 +51,16 @@ def _git(folder: Path) -> dict[str, Any] | None:
     commit = _ask_git(folder, "rev-parse", "HEAD")
     if commit is None:
         return None
-    return {"commit": commit, "dirty": bool(_ask_git(folder, "status", "--porcelain", "--untracked-files=no"))}
+    return {
+        "commit": commit,
+        "dirty": bool(_ask_git(folder, "status", "--porcelain", "--untracked-files=no")),
+    }
 
 
 def _ask_git(folder: Path, *words: str) -> str | None:
     try:
-        done = subprocess.run(  # noqa: S603 - fixed words
-            ["git", *words],  # noqa: S607 - whichever git the user has
+        done = subprocess.run(
+            ["git", *words],
             cwd=folder,
             capture_output=True,
             text=True,

@@ -40,9 +40,7 @@ def evaluate_run(
     stored = from_json(folder.read_json("plan.json"))
     plan = identify(stored, catalog, say)
     if plan.base != stored.base:
-        raise MedrecipeError(
-            f"the base of run {detail.id} is not the one that is here now", code="MR452"
-        )
+        raise MedrecipeError(f"the base of run {detail.id} is not the one that is here now", code="MR452")
     name = phase or _last_finished(detail.phases, run_id)
     wanted = _tasks(plan, tasks)
     context = Context(
@@ -64,7 +62,7 @@ def evaluate_run(
 def _last_finished(phases: Sequence[history.PhaseSummary], run_id: str) -> str:
     done = [p.name for p in phases if p.status in {"finished", "reused", "rejected"}]
     if not done:
-        raise MedrecipeError(f"the run {run_id} has no finished phase", code="MR231")
+        raise MedrecipeError(f"the run {run_id} has no finished phase", code="MR261")
     return done[-1]
 
 
@@ -72,5 +70,7 @@ def _tasks(plan: Plan, asked: Sequence[str]) -> list[str]:
     every = [t.name for t in plan.tasks]
     for name in asked:
         if name not in every:
-            raise MedrecipeError(f"the run has no task `{name}`", help="its tasks are " + ", ".join(every), code="MR231")
+            raise MedrecipeError(
+                f"the run has no task `{name}`", help="its tasks are " + ", ".join(every), code="MR263"
+            )
     return list(asked) or every

@@ -42,7 +42,7 @@ class RunFolder:
         """Replace a file."""
         atomic.write_text(self.path / name, text)
 
-    def write_json(self, name: str, value: Any) -> None:  # noqa: ANN401 - any JSON
+    def write_json(self, name: str, value: Any) -> None:
         """Replace a file by JSON."""
         atomic.write_json(self.path / name, value)
 
@@ -54,7 +54,7 @@ class RunFolder:
         """Replace a file by a record in our notation."""
         atomic.write_text(self.path / name, machine.write_record(dict(record)))
 
-    def read_json(self, name: str) -> Any:  # noqa: ANN401 - any JSON
+    def read_json(self, name: str) -> Any:
         """Read a JSON file of this run, or None where it is not there."""
         try:
             return json.loads((self.path / name).read_text(encoding="utf-8"))

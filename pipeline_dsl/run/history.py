@@ -51,9 +51,9 @@ def list_runs(runs: Path) -> tuple[RunSummary, ...]:
     return tuple(sorted(found, key=_age, reverse=True))
 
 
-def _age(run: RunSummary) -> tuple[str, str]:
+def _age(run: RunSummary) -> tuple[str, float]:
     """What sorts runs by their start; ids begin with it too, which places a run whose record is damaged."""
-    return "".join(c for c in run.started or run.id if c.isdigit()), run.id
+    return "".join(c for c in run.started or run.id if c.isdigit()), run.written
 
 
 def run_folders(runs: Path) -> Iterator[Path]:

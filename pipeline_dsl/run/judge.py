@@ -37,7 +37,9 @@ class Verdict:
         if self.after is None or self.before is None or self.bound is None:
             return f"{task}: not judged, there is no earlier score"
         side = "at least" if self.after.higher_is_better else "at most"
-        state = "broken" if self.broken else "kept, but the value is past the bound" if self.doubtful else "kept"
+        state = (
+            "broken" if self.broken else "kept, but the value is past the bound" if self.doubtful else "kept"
+        )
         return (
             f"{task}: {state}: {self.after.value:.4g} [{self.after.low:.4g}, {self.after.high:.4g}], "
             f"asked for {side} {self.bound:.4g} (best before {self.before:.4g})"

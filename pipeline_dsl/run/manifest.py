@@ -19,7 +19,9 @@ SCHEMA_VERSION = 1
 Json = dict[str, Any]
 
 
-def describe(plan: Plan, phase: PhasePlan, adapter: str, folder: Path, run: RunFolder, report: StackReport) -> Json:
+def describe(
+    plan: Plan, phase: PhasePlan, adapter: str, folder: Path, run: RunFolder, report: StackReport
+) -> Json:
     """Make the manifest of an adapter whose files are in ``folder``."""
     below = [layer for layer in phase.stack if layer.adapter != adapter]
     files = _files(folder)
@@ -73,7 +75,9 @@ def verify_parent(manifest: Json, parent_folder: Path, expected: str) -> None:
 
 
 def _files(folder: Path, names: Json | None = None) -> Json:
-    wanted = sorted(names) if names is not None else sorted(p.name for p in folder.iterdir() if p.name != NAME)
+    wanted = (
+        sorted(names) if names is not None else sorted(p.name for p in folder.iterdir() if p.name != NAME)
+    )
     found = {}
     for name in wanted:
         path = folder / name

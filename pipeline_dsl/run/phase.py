@@ -149,7 +149,7 @@ class PhaseRun:
             return {}
         return record if record.get("fingerprint") == self._phase.fingerprint else {}
 
-    def _write(self, **changes: Any) -> None:  # noqa: ANN401 - JSON
+    def _write(self, **changes: Any) -> None:
         names = self._phase.trained
         self._record = {
             "schema_version": 1,

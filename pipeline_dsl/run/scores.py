@@ -40,7 +40,9 @@ class Scores:
         if row not in self._rows:
             self._rows.append(row)
         self._cells |= {(row, task): score for task, score in scores.items()}
-        self._run.write_json(NAME, {"schema_version": 1, **self.retention().to_json(), "cells": self._stored()})
+        self._run.write_json(
+            NAME, {"schema_version": 1, **self.retention().to_json(), "cells": self._stored()}
+        )
 
     def retention(self) -> Retention:
         """The matrix so far."""

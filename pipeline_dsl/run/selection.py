@@ -39,7 +39,7 @@ def select(plan: Plan, request: RunRequest) -> tuple[Choice, ...]:
             raise MedrecipeError(
                 f"the phase `{phase.name}`, on which the asked-for ones stand, has no finished run to reuse",
                 help=f"run it first: leave out --phase and --from, or add --phase {phase.name}",
-                code="MR231",
+                code="MR261",
             )
         choices.append(Choice(phase=phase, reused=found))
     return tuple(choices)
@@ -68,7 +68,7 @@ class UnknownPhaseError(MedrecipeError):
     """A phase was asked for that the recipe does not have (exit 2)."""
 
     exit_code = 2
-    general_code = "MR232"
+    general_code = "MR262"
 
     def __init__(self, name: str, names: Sequence[str]) -> None:
         super().__init__(f"the recipe has no phase `{name}`", help="its phases are " + ", ".join(names))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,9 @@ from pipeline_dsl.api.events import ExceptionRaised, RunEnd, RunStart
 from pipeline_dsl.plan.choose import make
 from pipeline_dsl.plan.estimate import identify
 from pipeline_dsl.plan.hashing import verify_files
-from pipeline_dsl.plan.model import PhasePlan, Plan, from_json, to_json
+from pipeline_dsl.plan.model import Plan, from_json, to_json
 from pipeline_dsl.registry import Catalog
-from pipeline_dsl.run import history, liveness, reuse
+from pipeline_dsl.run import history, liveness
 from pipeline_dsl.run.context import Context
 from pipeline_dsl.run.environment import environment
 from pipeline_dsl.run.folder import RunFolder, new_folder
@@ -155,7 +154,7 @@ class _Run:
     def _score_base(self) -> None:
         with ExitStack() as closing:
 
-            def load() -> Any:  # noqa: ANN401 - a model, opaque here
+            def load() -> Any:
                 model = self._context.load_base(self._plan.seed)
                 closing.callback(model.close)
                 return model

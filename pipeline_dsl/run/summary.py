@@ -38,6 +38,8 @@ class RunSummary:
     """The newest value of every task."""
     problem: str | None = None
     """Why it counts as damaged."""
+    written: float = 0.0
+    """When its record was written last, in Unix seconds: settles the order of runs of the same second."""
 
 
 def read_summary(folder: Path) -> RunSummary | None:
@@ -76,6 +78,7 @@ def _summary(folder: Path, record: dict[str, Any]) -> RunSummary:
         started=_time(record, "started"),
         duration_seconds=_seconds(record, "duration_seconds"),
         summary=summary,
+        written=_written(folder / METADATA),
     )
 
 

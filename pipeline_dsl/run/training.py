@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pipeline_dsl.api.contracts import LanguageModel, Trainer, TrainJob
-from pipeline_dsl.api.events import EpochCompleted, EvaluationCompleted, Event, IterationCompleted, TrainingEvent
+from pipeline_dsl.api.events import (
+    EpochCompleted,
+    EvaluationCompleted,
+    Event,
+    IterationCompleted,
+    TrainingEvent,
+)
 from pipeline_dsl.api.records import Control, Score, TrainOutcome
 from pipeline_dsl.plan.choose import make
 from pipeline_dsl.plan.mix import phase_samples
@@ -30,6 +36,7 @@ def train(context: Context, phase: PhasePlan, model: LanguageModel) -> TrainOutc
         folder=context.folder.phase(phase.name) / "checkpoints",
         resume=True,
         fire=desk.fire,
+        say=context.say,
     )
     with context.interrupts.training():
         outcome = trainer.train(job)
@@ -48,7 +55,7 @@ class TrainingDesk:
         self._bindings = Bindings(phase.hooks, context.catalog)
         self._values: dict[str, float] = {}
         self._step = 0
-        self._stop = False
+        self._stop: str | None = None
         self._checkpoint = False
 
     def fire(self, event: Event) -> Control:
@@ -57,7 +64,8 @@ class TrainingDesk:
         self._context.listeners.tell(event)
         self._bindings.tell(event, dict(self._values), self)
         wanted = Control(
-            stop=self._stop or self._context.interrupts.requested,
+            stop=self._stop is not None or self._context.interrupts.requested,
+            reason=self._stop or ("interrupted" if self._context.interrupts.requested else None),
             checkpoint=self._checkpoint or self._context.interrupts.requested,
         )
         self._checkpoint = False
@@ -75,8 +83,7 @@ class TrainingDesk:
 
     def stop(self, reason: str) -> None:
         """End training after this step."""
-        self._stop = True
-        self.say(f"{self._phase.name}: stopping: {reason}")
+        self._stop = reason
 
     def say(self, text: str) -> None:
         """Tell the user one line."""

@@ -17,6 +17,7 @@ from pipeline_dsl.syntax.mistakes import (
     inner_bracket,
     inner_entry,
     inner_quote,
+    lone_return,
     stray_bracket,
     too_deep,
 )
@@ -100,6 +101,8 @@ class FlowScanner:
             return
         pattern = t.TUPLE_TEXT if self.tuples else t.FLOW_TEXT
         match = pattern.match(scanner.text, start)
+        if not match and char == "\r":
+            raise lone_return(start)
         if not match:
             raise stray_bracket(char, start) if char in "]})" else inner_bracket(char, start)
         raw = match[0]
@@ -192,8 +195,9 @@ class FlowScanner:
 
     def _missing_comma(self, start: int) -> Mistake:
         scanner = self.scanner
-        end = scanner.line_end(start)
-        rest = scanner.text[start:end].strip()
+        rest = scanner.rest(start)
+        if rest[0] == "\r":
+            return lone_return(start)
         word = t.FLOW_TEXT.match(scanner.text, start)
         if rest[0] in "[{(" and scanner.out[-1].end_pos == start:
             return inner_bracket(rest[0], start)

@@ -69,17 +69,16 @@ class Layout:
             self.indent_char = gap[0]
             self.first_indent = (start, end)
             if self.indent_char == "\t":
-                self._widen_items()
+                self._measure_in_tabs()
         if gap.strip(self.indent_char) == "":
             return end - start
         self._note_mixed(start, end)
         return self._guess_width(gap)
 
-    def _widen_items(self) -> None:
-        """Under ``- key: value`` at the start of a line, one tab is as good as the width of ``- ``."""
+    def _measure_in_tabs(self) -> None:
+        """Count in tabs from now on: ``- key: value`` at the start of a line opened a level of one."""
         for level in self.levels:
-            if level.width:
-                level.aliases.add(1)
+            level.width = min(level.width, 1)
 
     def _note_mixed(self, start: int, end: int) -> None:
         words = {" ": "spaces", "\t": "tabs"}
@@ -240,16 +239,18 @@ class Layout:
             return mistake
         for token in self.scanner.out[first:]:
             start, end = token.start_pos or 0, token.end_pos or 0
-            if token.type == "STRING" and self._swallows_entry(start, end):
+            if token.type != "STRING" or "\n" not in self.text[start:end]:
+                continue
+            if mistake.start == end or self._swallows_statement(start, end):
                 blamed = unclosed_quote(start)
                 blamed.resume = self.skipper.next_line(start)
                 return blamed
         return mistake
 
-    def _swallows_entry(self, start: int, end: int) -> bool:
+    def _swallows_statement(self, start: int, end: int) -> bool:
         line = self.text.find("\n", start, end)
         while line >= 0:
-            if t.KEY_LINE.match(self.text, line + 1):
+            if t.NEW_LINE.match(self.text, line + 1):
                 return True
             line = self.text.find("\n", line + 1, end)
         return False

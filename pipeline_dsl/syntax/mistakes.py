@@ -87,6 +87,17 @@ def inner_bracket(char: str, start: int) -> Mistake:
     )
 
 
+def lone_return(start: int) -> Mistake:
+    """The mistake of a carriage return that is no line end."""
+    return Mistake(
+        Code.CONTROL,
+        start,
+        start + 1,
+        "a carriage return without a line feed",
+        help="end lines with a line feed, or put the text in quotes",
+    )
+
+
 def stray_bracket(char: str, start: int) -> Mistake:
     """The mistake of a closing bracket that closes nothing."""
     return Mistake(
@@ -156,6 +167,7 @@ def bad_key(key: str, start: int, mark: str) -> Mistake:
 
 def bad_header(rest: str, place: int, close: str, start: int) -> Mistake:
     """The mistake of a header that has something else than names and commas."""
+    rest = rest.strip()
     typed = close == "}"
     found = (
         f"`{clip(rest)}` where a name, a comma or `{close}` has to stand" if rest else f"no closing `{close}`"

@@ -53,7 +53,7 @@ def render_scalar(value: bool | float | str | None) -> str:  # noqa: FBT001 - a 
             return "true" if value else "false"
         case int():
             if not SMALLEST <= value <= LARGEST:
-                message = f"the integer {value:.3e} does not fit 64 bits"
+                message = f"an integer of {value.bit_length()} bits does not fit 64"
                 raise ValueError(message)
             return str(value)
         case float():

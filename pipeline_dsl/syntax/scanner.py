@@ -156,7 +156,7 @@ class Scanner:
         if rest:
             after = self.text.find('"""', start + 3)
             same_line = 0 <= after < self.line_end(start)
-            resume = None if same_line or after < 0 else self.line_end(after)
+            resume = None if same_line or after < 0 else self.next_line(after)
             raise Mistake(
                 Code.TEXT_START,
                 start + 3,

@@ -71,12 +71,10 @@ class StatementScanner:
         self.judge.refuse_key_like(start)
         return self.scan_value()
 
-    def scan_alone(self) -> None:
+    def scan_alone(self) -> Under:
         """Take a value that is a whole text."""
-        start = self.scanner.position
-        if t.DASH.match(self.scanner.text, start) and not t.LINE_END.match(self.scanner.text, start + 1):
-            raise stray_dash(start, "`- ` before a value that stands alone", "write a list as `[a, b]`")
-        self.scan_value()
+        self._refuse_starts(self.scanner.position)
+        return self.scan_value()
 
     def scan_row(self) -> Under:
         """Take one row of a table and the end of its line."""
@@ -115,17 +113,18 @@ class StatementScanner:
         start = scanner.position
         if t.TABLE.match(scanner.text, start):
             return self._scan_typed(start)
-        if t.DASH.match(scanner.text, start) and not t.LINE_END.match(scanner.text, start + 1):
-            raise stray_dash(
-                start,
-                "`- ` after a key",
-                "write each `- item` on a line of its own, or a list as `[a, b]`",
-            )
-        if scanner.text[start] == "|" or t.YAML_MARK.match(scanner.text, start):
-            raise bar_value(
-                scanner.rest(start), start, yaml=t.YAML_MARK.match(scanner.text, start) is not None
-            )
+        self._refuse_starts(start)
         return self.scan_value()
+
+    def _refuse_starts(self, start: int) -> None:
+        """Refuse what a value cannot begin with: the mark of an item, of a table or of YAML's texts."""
+        text = self.scanner.text
+        if t.DASH.match(text, start) and not t.LINE_END.match(text, start + 1):
+            advice = "write each `- item` on a line of its own under the key, or a list as `[a, b]`"
+            raise stray_dash(start, "`- ` before a value", advice)
+        yaml = t.YAML_MARK.match(text, start) is not None
+        if yaml or text[start] == "|":
+            raise bar_value(self.scanner.rest(start), start, yaml=yaml)
 
     def _scan_single(self) -> None:
         scanner = self.scanner

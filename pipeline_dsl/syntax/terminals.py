@@ -27,14 +27,18 @@ BRACE_BLOCK = re.compile(rf"({KEY}|{QUOTED_KEY})[ \t]*([{{\[])")
 KEY_LINE = re.compile(rf"[ \t]*(?:{KEY}|{QUOTED_KEY})[ \t]*(?::(?=[ \t\r\n]|\Z)|=[ \t]|\|)")
 """A line that begins like an entry, for telling where a forgotten bracket or quote should have ended."""
 
+NEW_LINE = re.compile(rf"{KEY_LINE.pattern}|[ \t]*-[ \t]")
+"""The same, or one that begins like a list item."""
+
 STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 TEXT = re.compile(r'"""[ \t]*\r?\n((?:[^"\\]++|\\.|"(?!""))*+)"""', re.DOTALL)
 TABLE = re.compile(r"table[ \t]*\{")
 COMMENT = re.compile(r"(?<![^ \t\n\ufeff])#[^\n]*")
 YAML_MARK = re.compile(r"[|>][0-9+-]{0,2}(?=[ \t]*(?:[ \t]#[^\n]*)?\r?(?:\n|\Z))")
 
-FLOW_TEXT = re.compile(r'(?:[^\s,\[\]{}"$#]++|[ \t]++(?![#\r\n]|\Z)|\$\{[^{}\n]*\}|\$|(?<![\s])#)++')
-TUPLE_TEXT = re.compile(r'(?:[^\s,\[\]{}()"$#]++|[ \t]++(?![#\r\n]|\Z)|\$\{[^{}\n]*\}|\$|(?<![\s])#)++')
+FLOW_REST = r"[ \t]++(?![#\r\n]|\Z)|\$\{[^{}\n]*\}|\$|(?<![ \t\r\n])#"
+FLOW_TEXT = re.compile(rf'(?:[^ \t\r\n,\[\]{{}}"$#]++|{FLOW_REST})++')
+TUPLE_TEXT = re.compile(rf'(?:[^ \t\r\n,\[\]{{}}()"$#]++|{FLOW_REST})++')
 REFERENCE = re.compile(r"\$\{[^{}\n]*\}")
 SUSPECT = re.compile(r'[,\[\]{}"\x00-\x1f\x7f]|[^\x00-\x7f]')
 INNER_ENTRY = re.compile(r":(?=[ \t]|\Z)|(?<=[ \t])=(?=[ \t]|\Z)")

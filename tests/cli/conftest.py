@@ -56,3 +56,46 @@ def process(tmp_path: Path) -> Medrecipe:
         return Result(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+FAKE = Path(__file__).parent / "fake_plugin.py"
+RECIPE = """\
+recipe: 연습
+plugins = [./fake_plugin.py]
+model: {use: fake}
+adapters:
+    first: {use: fake}
+    second: {use: fake}
+data:
+    texts: {use: jsonl, path: texts.jsonl}
+tasks |task, data, template, metric|
+    fluency, texts, plain_text, perplexity
+train: {use: fake}
+phases:
+    하나:
+        task: fluency
+        stack |adapter, role|
+            first, train
+        mix |data, template|
+            texts, plain_text
+    two:
+        stack |adapter, role|
+            first, merge
+            second, train
+        mix |data, template|
+            texts, plain_text
+profiles:
+    tiny: {train: {max_steps: 4}}
+    full: {}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    """A recipe of two phases on a plugin that trains nothing, quickly."""
+    (tmp_path / "fake_plugin.py").write_text(FAKE.read_text(encoding="utf-8"), encoding="utf-8")
+    rows = ["The heart pumps blood.", "폐는 숨을 쉰다.", "Bones are hard."]
+    (tmp_path / "texts.jsonl").write_text("".join(f'{{"text": "{row}"}}\n' for row in rows), encoding="utf-8")
+    path = tmp_path / "r.sdn"
+    path.write_text(RECIPE, encoding="utf-8")
+    return path

@@ -42,4 +42,5 @@ def printed(command: str) -> str:
     both = io.StringIO()
     with contextlib.redirect_stdout(both), contextlib.redirect_stderr(both):
         code = main(arguments)
-    return both.getvalue() + (f"[exit code {code}]\n" if code else "")
+    text = both.getvalue().replace(str(Path.cwd()), "FOLDER")
+    return text + (f"[exit code {code}]\n" if code else "")

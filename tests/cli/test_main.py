@@ -12,7 +12,7 @@ import click
 import pytest
 
 from pipeline_dsl import __version__
-from pipeline_dsl.api.errors import GuardError, LockedError
+from pipeline_dsl.api.errors import GuardError, LockedError, MedrecipeError
 from pipeline_dsl.cli.main import cli, main
 
 
@@ -133,7 +133,16 @@ def test_debug_shows_the_traceback(medrecipe, failing, words):
     assert "Traceback" in medrecipe(*words).err
 
 
-@pytest.mark.parametrize(("error", "code"), [(GuardError("stop"), 6), (LockedError("held"), 7)])
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (GuardError("stop"), 6),
+        (LockedError("held"), 7),
+        (MedrecipeError("a listener failed"), 1),
+        (MedrecipeError("no such task", code="MR263"), 2),
+        (MedrecipeError("another base", code="MR452"), 4),
+    ],
+)
 def test_a_fault_of_the_user_has_its_exit_code(medrecipe, failing, error, code):
     failing(error)
     result = medrecipe("schema", "--write", "x")

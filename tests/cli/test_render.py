@@ -164,7 +164,8 @@ def test_a_fault_shows_its_place_and_what_to_do():
 
 
 @pytest.mark.parametrize(
-    ("text", "width"), [("abc", 3), ("값", 2), ("\u1100\u1161", 2), ("é", 1), ("a\u200b", 1), ("Ａ", 2), ("", 0)]
+    ("text", "width"),
+    [("abc", 3), ("값", 2), ("\u1100\u1161", 2), ("é", 1), ("a\u200b", 1), ("Ａ", 2), ("", 0)],
 )
 def test_cells_are_what_a_terminal_draws(text, width):
     assert cells(text) == width

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,13 @@ OWN = [json.loads(line) for line in Path(__file__).with_name("cases.jsonl").read
 @pytest.mark.parametrize("case", OWN, ids=lambda case: case["id"])
 def test_the_notation_reads_as_its_cases_say(case: dict[str, Any], judge) -> None:
     assert judge(case) is None
+
+
+def test_every_example_of_the_reference_is_read(read) -> None:
+    page = files("pipeline_dsl.syntax").joinpath("README.md").read_text("utf-8")
+    examples = re.findall(r"```sdn\n(.*?)```", page, re.DOTALL)
+    assert len(examples) >= 6
+    assert [read(example).diagnostics for example in examples] == [()] * len(examples)
 
 
 def test_every_public_case_holds(shared_sdn: Path, judge) -> None:

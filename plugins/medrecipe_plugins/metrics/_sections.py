@@ -39,6 +39,6 @@ def _cut(heading: re.Pattern[str], text: str) -> dict[str, str]:
     marks = list(heading.finditer(text))
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
     found: dict[str, str] = {}
-    for mark, end in zip(marks, ends, strict=True):
+    for mark, end in zip(marks, ends, strict=False):  # without marks there is one end too many
         found.setdefault(mark.group(1), text[mark.end() : end].strip())
     return found

@@ -7,7 +7,8 @@ import importlib.metadata
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,7 @@ def build(options: Options, folder: Path, say: Callable[[str], None]) -> None:
     say(f"building a small {options.architecture} model (once; it is kept)")
     tokenizer = _tokenizer(options, texts)
     config = small_config(options, tokenizer)
-    with quiet_libraries(), torch.random.fork_rng(devices=[]):
+    with quiet_libraries(), _one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
         module = model_class(config).from_config(config, dtype=torch.float32)
         documents = [_marked(tokenizer, text) for text in texts]
@@ -90,6 +91,19 @@ def build(options: Options, folder: Path, say: Callable[[str], None]) -> None:
         ]
         module.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute on one thread inside: sums come out alike on any number of cores."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def configuration(options: Options) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-_BLOCK, _ROWS = 128, 16
+_BLOCK, _ROWS = 128, 8
 _PEAK_LEARNING_RATE = 3e-3
 _WARM_UP = 0.1
 _SAY_EVERY = 40

@@ -20,10 +20,10 @@ class Options:
         "gemma3", doc="the architecture, whose real code of transformers runs"
     )
     layers: int = option(4, ge=1, le=64, doc="transformer blocks")
-    width: int = option(256, ge=16, le=4096, doc="size of the hidden state, a multiple of twice the heads")
+    width: int = option(192, ge=16, le=4096, doc="size of the hidden state, a multiple of twice the heads")
     heads: int = option(4, ge=1, le=64, doc="attention heads")
     kv_heads: int = option(2, ge=1, le=64, doc="key and value heads, a divisor of heads")
-    mlp_width: int = option(768, ge=16, le=16384, doc="inner size of the feed-forward blocks")
+    mlp_width: int = option(576, ge=16, le=16384, doc="inner size of the feed-forward blocks")
     vocabulary: int = option(4096, ge=320, le=65536, doc="most tokens that its tokenizer may learn")
     max_positions: int = option(1024, ge=32, le=32768, doc="longest sequence in tokens")
     seed: int = option(0, ge=0, doc="seed of the first weights and of the order of the text")

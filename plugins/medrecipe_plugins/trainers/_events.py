@@ -35,7 +35,7 @@ class EventCallback(TrainerCallback):  # type: ignore[misc]  # transformers is n
         self._totals = totals
         self._save_wanted = False
         self.stopped: str | None = None
-        """Which event was answered with a wish to stop."""
+        """Why training was told to stop."""
 
     def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._tell(events.Started(**self._point(state.global_step)))
@@ -95,7 +95,7 @@ class EventCallback(TrainerCallback):  # type: ignore[misc]  # transformers is n
         wish = self._job.fire(event)
         self._save_wanted |= wish.checkpoint
         if wish.stop and self.stopped is None:
-            self.stopped = f"told to stop at {event.name}"
+            self.stopped = wish.reason or f"told to stop at {event.name}"
 
     def _obey(self, control: TrainerControl) -> TrainerControl:
         control.should_training_stop |= self.stopped is not None

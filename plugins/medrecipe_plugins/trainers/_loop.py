@@ -36,6 +36,8 @@ def run(job: TrainJob, options: Options) -> TrainOutcome:
         job.model.encode, limits_of(job.model, options.max_length, options.overflow, options.loss)
     )
     count, total = _admit(encoder, job.samples, options)
+    if encoder.overflow is not None:
+        job.say(f"{job.phase}: {encoder.overflow}")
     if total == 0:
         return _nothing(job)
     checkpoint = _starting_point(job)
@@ -49,7 +51,7 @@ def run(job: TrainJob, options: Options) -> TrainOutcome:
     )
     step, per_epoch = Step(), steps_per_epoch(count, options)
     callback = EventCallback(job, total=total, per_epoch=per_epoch, source=source, step=step, totals=totals)
-    with _left_as_found(job.model.module), _memory_errors(options):
+    with _left_as_found(job.model.module), _machine_errors(options):
         trainer = EventTrainer(
             model=job.model.module,
             args=arguments(options, job, total),
@@ -185,7 +187,7 @@ def _left_as_found(module: torch.nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _memory_errors(options: Options) -> Iterator[None]:
+def _machine_errors(options: Options) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:

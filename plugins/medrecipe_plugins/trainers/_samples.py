@@ -78,6 +78,8 @@ class Encoder:
         self._encode = encode
         self._limits = limits
         self._known: dict[Sample, Encoded | None] = {}
+        self._dropped = 0
+        self._shortened = 0
 
     def check(self, epochs: Iterable[Sequence[Sample]]) -> int:
         """Encode all samples of all epochs; return how many an epoch keeps (the least of them).
@@ -100,6 +102,13 @@ class Encoder:
             raise DataError(message, code="MR540", help="raise max_length or shorten the samples")
         return least
 
+    @property
+    def overflow(self) -> str | None:
+        """What became of samples longer than max_length, in words; None where there were none."""
+        counts = {"dropped": self._dropped, "given shorter prompts": self._shortened}
+        told = " and ".join(f"{n} were {what}" for what, n in counts.items() if n)
+        return f"of {len(self._known)} samples {told} (over {self._limits.max_length} tokens)" if told else None
+
     def encoded(self, samples: Sequence[Sample], count: int) -> list[Encoded]:
         """The first ``count`` samples that are kept, in their order."""
         kept = (self._known[sample] for sample in samples)
@@ -110,8 +119,10 @@ class Encoder:
         faults.look(sample.id, ids, prompt)
         excess = len(ids) - self._limits.max_length
         if excess > 0 and self._limits.overflow == "drop":
+            self._dropped += 1
             return None
         if excess > 0 and self._limits.overflow == "truncate_prompt":
+            self._shortened += 1
             ids, prompt = _shorten(ids, prompt, excess, self._limits.begin)
         if len(ids) > self._limits.max_length:
             faults.too_long.append((sample.id, len(ids)))

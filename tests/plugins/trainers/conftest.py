@@ -110,6 +110,7 @@ class Bench:
     """Runs trainings in one temporary folder."""
 
     folder: Path
+    said: list[str] = field(default_factory=list)
 
     def train(
         self,
@@ -127,7 +128,7 @@ class Bench:
         recorder = fire or Recorder(answers or {})
         job = TrainJob(
             phase="first", model=handle(module), samples=corpus() if samples is None else samples, seed=seed,
-            folder=self.folder / folder, resume=resume, fire=recorder,
+            folder=self.folder / folder, resume=resume, fire=recorder, say=self.said.append,
         )  # fmt: skip
         settings = {"batch_size": 2, "grad_accum": 2, "learning_rate": 1e-2, "epochs": 2.0} | options
         return HuggingFaceTrainer(Options(**settings)).train(job), recorder

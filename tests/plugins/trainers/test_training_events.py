@@ -17,8 +17,22 @@ def test_events_come_in_the_order_of_the_pseudocode(bench, llama):
 
 def test_steps_count_from_one_and_epochs_change_where_they_begin(bench, llama):
     _, told = bench.train(llama())
-    assert [(e.step, e.epoch) for e in told.of("iteration_started")] == [(0, 1), (1, 1), (2, 1), (3, 2), (4, 2), (5, 2)]
-    assert [(e.step, e.epoch) for e in told.of("iteration_completed")] == [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2), (6, 2)]
+    assert [(e.step, e.epoch) for e in told.of("iteration_started")] == [
+        (0, 1),
+        (1, 1),
+        (2, 1),
+        (3, 2),
+        (4, 2),
+        (5, 2),
+    ]
+    assert [(e.step, e.epoch) for e in told.of("iteration_completed")] == [
+        (1, 1),
+        (2, 1),
+        (3, 1),
+        (4, 2),
+        (5, 2),
+        (6, 2),
+    ]
     assert [(e.step, e.epoch) for e in told.of("epoch_completed")] == [(3, 1), (6, 2)]
     assert {(e.phase, e.max_steps) for e in told.fired} == {("first", 6)}
 
@@ -36,7 +50,9 @@ def test_steps_count_from_one_and_epochs_change_where_they_begin(bench, llama):
 def test_steps_are_counted_as_they_are_done(bench, llama, options, samples, steps):
     from medrecipe_plugins.trainers.trainer import HuggingFaceTrainer, Options
 
-    assert HuggingFaceTrainer(Options(**({"batch_size": 2, "grad_accum": 2} | options))).steps(samples) == steps
+    assert (
+        HuggingFaceTrainer(Options(**({"batch_size": 2, "grad_accum": 2} | options))).steps(samples) == steps
+    )
     outcome, told = bench.train(llama(), **options)
     assert outcome.steps == len(told.of("iteration_completed")) == steps
 

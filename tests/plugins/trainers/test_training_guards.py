@@ -51,14 +51,18 @@ BAD = Sample(prompt=SECRET, completion=SECRET, id="bad:1")
 
 def test_a_sample_without_its_end_mark_is_refused(bench, llama, encoding):
     with pytest.raises(GuardError) as caught:
-        bench.train(llama(), samples=_set(_good(), BAD), handle=encoding(lambda ids, prompt: (ids[:-1], prompt)))
+        bench.train(
+            llama(), samples=_set(_good(), BAD), handle=encoding(lambda ids, prompt: (ids[:-1], prompt))
+        )
     _refused(caught.value, "MR491", "bad:1")
     assert "50.0 %" in caught.value.message
 
 
 def test_a_second_beginning_mark_is_refused(bench, llama, encoding):
     with pytest.raises(GuardError) as caught:
-        bench.train(llama(), samples=_set(_good(), BAD), handle=encoding(lambda ids, p: ([BEGIN, *ids], p + 1)))
+        bench.train(
+            llama(), samples=_set(_good(), BAD), handle=encoding(lambda ids, p: ([BEGIN, *ids], p + 1))
+        )
     _refused(caught.value, "MR492", "bad:1")
 
 
@@ -71,7 +75,9 @@ def test_a_sample_without_a_token_to_learn_is_refused(bench, llama):
 
 def test_ids_past_the_embedding_rows_are_refused(bench, llama, encoding):
     with pytest.raises(GuardError) as caught:
-        bench.train(llama(), samples=_set(_good(), BAD), handle=encoding(lambda ids, p: ([*ids[:-1], 999, END], p)))
+        bench.train(
+            llama(), samples=_set(_good(), BAD), handle=encoding(lambda ids, p: ([*ids[:-1], 999, END], p))
+        )
     _refused(caught.value, "MR494", "bad:1")
 
 
@@ -104,6 +110,7 @@ def test_an_overlong_sample_is_an_error_with_counts(bench, llama):
 def test_overlong_samples_can_be_dropped(bench, llama):
     outcome, _ = bench.train(llama(), samples=_set(_good(), LONG), max_length=40, overflow="drop", epochs=1.0)
     assert outcome.label_tokens == 2
+    assert bench.said == ["first: of 2 samples 1 were dropped (over 40 tokens)"]
 
 
 def test_dropping_everything_is_an_error(bench, llama):
@@ -112,8 +119,11 @@ def test_dropping_everything_is_an_error(bench, llama):
 
 
 def test_cutting_a_prompt_leaves_the_completion_and_the_beginning_mark(bench, llama):
-    outcome, _ = bench.train(llama(), samples=_set(LONG), max_length=40, overflow="truncate_prompt", epochs=1.0)
+    outcome, _ = bench.train(
+        llama(), samples=_set(LONG), max_length=40, overflow="truncate_prompt", epochs=1.0
+    )
     assert outcome.label_tokens == len("answer") + 1
+    assert bench.said == ["first: of 1 samples 1 were given shorter prompts (over 40 tokens)"]
 
 
 def test_cutting_takes_the_oldest_tokens_of_the_prompt():
