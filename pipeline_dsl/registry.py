@@ -88,7 +88,9 @@ def build_catalog(
         blocked: names of plugins not to load; ``*`` blocks every installed one.
         entries: the installed plugins; those of this environment by default.
     """
-    found = [_installed(e) for e in (installed_plugins() if entries is None else entries) if not _in(e, blocked)]
+    found = [
+        _installed(e) for e in (installed_plugins() if entries is None else entries) if not _in(e, blocked)
+    ]
     return _index([*found, *(_local(Path(path)) for path in local)])
 
 
@@ -109,7 +111,7 @@ def _installed(entry: EntryPoint) -> _Loaded:
     )
     try:
         return info, entry.load()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the plugin border: what an import raises is its reason
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the plugin border: it is the reason
         return _failed(info, error), None
 
 
@@ -167,7 +169,7 @@ def _index(loaded: Sequence[_Loaded]) -> Catalog:
 def _refuse_double(info: PluginInfo, module: ModuleType, loaded: Sequence[tuple[str, object]]) -> None:
     for name, other in loaded:
         if name == info.name or other is module:
-            msg = f"the plugin `{name}` is loaded already" + ("" if other is not module else ", from the same module")
+            msg = f"the plugin `{name}`{' of the same module' if other is module else ''} is loaded already"
             raise ValueError(msg)
 
 

@@ -9,24 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from pipeline_dsl.api.events import Event
-from pipeline_dsl.api.records import (
-    Control,
-    LoadRequest,
-    ModelIdentity,
-    ModelShape,
-    Need,
-    Observation,
-    Row,
-    Sample,
-    Score,
-    StackLayer,
-    StackReport,
-    TrainOutcome,
-)
-
+if TYPE_CHECKING:
+    from pipeline_dsl.api.events import Event
+    from pipeline_dsl.api.records import (
+        Control,
+        LoadRequest,
+        ModelIdentity,
+        ModelShape,
+        Need,
+        Observation,
+        Row,
+        Sample,
+        Score,
+        StackLayer,
+        StackReport,
+        TrainOutcome,
+    )
 
 
 class LanguageModel(Protocol):

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -63,9 +64,10 @@ class NoOptions:
     """This provider has no options."""
 
 
+@functools.cache
 def schema_of(options: type) -> Json:
     """Return the JSON Schema (2020-12) of an options class: closed, with defaults and descriptions."""
-    hints = typing.get_type_hints(options)
+    hints = _hints(options)
     fields = dataclasses.fields(options)
     required = [f.name for f in fields if f.default is dataclasses.MISSING]
     schema: Json = {
@@ -79,7 +81,7 @@ def schema_of(options: type) -> Json:
 
 def construct(options: type[T], values: Mapping[str, Any]) -> T:
     """Make an options value from plain JSON that the schema accepts: lists become tuples, 1 becomes 1.0."""
-    hints = typing.get_type_hints(options)
+    hints = _hints(options)
     return options(**{name: _convert(hints[name], value) for name, value in values.items()})
 
 
@@ -87,6 +89,11 @@ def plain_options(options: object) -> Json:
     """Return an options value as JSON, defaults included."""
     fields = dataclasses.fields(options)  # type: ignore[arg-type]  # an instance of an options class
     return {f.name: _jsonable(getattr(options, f.name)) for f in fields}
+
+
+@functools.cache
+def _hints(options: type) -> dict[str, Any]:
+    return typing.get_type_hints(options)
 
 
 def _property(field: dataclasses.Field[Any], hint: object) -> Json:

@@ -11,13 +11,12 @@ from typing import Any
 import click
 
 from pipeline_dsl.api.records import Score
+from pipeline_dsl.cli.documents import print_document
 from pipeline_dsl.cli.figures import count, figure, interval
 from pipeline_dsl.cli.options import json_option, no_plugins_option, plugin_option, runs_option
 from pipeline_dsl.cli.prepare import catalog_for, choices_of
 from pipeline_dsl.cli.tables import Column, Table, draw
 from pipeline_dsl.run.history import RunDetail, show_run
-
-SCHEMA_VERSION = 1
 
 _HELP = """Score the tasks of a finished run again.
 
@@ -60,8 +59,7 @@ def command(
     scores = evaluate_run(runs, full_id, catalog, tasks=tasks, phase=chosen, say=_say)
     if as_json:
         plain = {task: asdict(score) for task, score in scores.items()}
-        data = {"schema_version": SCHEMA_VERSION, "run": detail.id, "phase": chosen, "scores": plain}
-        click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+        print_document({"run": detail.id, "phase": chosen, "scores": plain})
     else:
         click.echo(f"{detail.id} after {chosen}")
         draw(_table(scores))

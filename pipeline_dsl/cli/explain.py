@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import click
 
+from pipeline_dsl.cli.documents import print_document
 from pipeline_dsl.cli.options import json_option
 from pipeline_dsl.cli.page import read_page, read_pages
 from pipeline_dsl.cli.terminal import Paint
-
-SCHEMA_VERSION = 1
 
 _HELP = """Explain a code such as MR402, with a wrong and a right example.
 
@@ -39,8 +37,7 @@ def command(*, code: str | None, as_json: bool) -> None:
     if page is None:
         raise click.UsageError(_unknown(code))
     if as_json:
-        data = {"schema_version": SCHEMA_VERSION, "code": page.code, "title": page.title, "text": page.text}
-        click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+        print_document({"code": page.code, "title": page.title, "text": page.text})
     else:
         paint = Paint.of(sys.stdout)
         lines = page.text.rstrip().splitlines()
@@ -50,10 +47,7 @@ def command(*, code: str | None, as_json: bool) -> None:
 def _list(*, as_json: bool) -> None:
     pages = read_pages()
     if as_json:
-        codes = [{"code": page.code, "title": page.title} for page in pages]
-        click.echo(
-            json.dumps({"schema_version": SCHEMA_VERSION, "codes": codes}, ensure_ascii=False, indent=2)
-        )
+        print_document({"codes": [{"code": page.code, "title": page.title} for page in pages]})
     else:
         click.echo("\n".join(f"{page.code}  {page.title}" for page in pages))
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from pipeline_dsl.cli.documents import print_document
 from pipeline_dsl.cli.figures import NOTHING, count
 from pipeline_dsl.cli.tables import Column, Table, draw
 from pipeline_dsl.plan.estimate import estimate
@@ -17,15 +17,13 @@ from pipeline_dsl.plan.model import PhasePlan, Plan, to_json
 from pipeline_dsl.registry import Catalog
 from pipeline_dsl.run.reuse import Reason, reusable
 
-SCHEMA_VERSION = 1
-
 
 def print_plan(plan: Plan, catalog: Catalog, runs: Path, *, as_json: bool = False) -> None:
     """Estimate a plan and print it."""
     known = estimate(hash_files(plan), catalog, _say)
     reasons = reusable(known, runs)
     if as_json:
-        click.echo(json.dumps(plan_json(known, reasons), ensure_ascii=False, indent=2))
+        print_document(plan_json(known, reasons))
     else:
         _tell(known, reasons)
 
@@ -41,7 +39,7 @@ def plan_json(plan: Plan, reasons: Mapping[str, Reason]) -> dict[str, Any]:
         }
         for phase in plan.phases
     ]
-    return {"schema_version": SCHEMA_VERSION, "phases": phases, "plan": to_json(plan)}
+    return {"phases": phases, "plan": to_json(plan)}
 
 
 def _say(line: str) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from pipeline_dsl.api.options import schema_of
+from pipeline_dsl.cli.documents import print_document
 from pipeline_dsl.cli.groups import Group
 from pipeline_dsl.cli.options import json_option, plugin_option
 from pipeline_dsl.cli.tables import Column, Table, draw
 from pipeline_dsl.registry import Catalog, Offer, build_catalog
 
-SCHEMA_VERSION = 1
 Json = dict[str, Any]
 
 _HELP = """List what the installed plugins offer, and each thing's options.
@@ -69,7 +69,7 @@ def list_(*, kind: str | None, plugins: tuple[str, ...], as_json: bool) -> None:
     catalog = build_catalog(local=plugins)
     offers = [offer for offer in catalog.offers if kind in {None, offer.kind.value}]
     if as_json:
-        _print({"plugins": _plugins_json(catalog), "providers": [_offer_json(o) for o in offers]})
+        print_document({"plugins": _plugins_json(catalog), "providers": [_offer_json(o) for o in offers]})
         return
     if offers:
         draw(_table(offers))
@@ -92,7 +92,9 @@ def show(*, name: str, plugins: tuple[str, ...], as_json: bool) -> None:
     if not found:
         raise click.UsageError(_unknown(name, catalog))
     if as_json:
-        _print({"providers": [{**_offer_json(o), "options": schema_of(o.provider.options)} for o in found]})
+        print_document(
+            {"providers": [{**_offer_json(o), "options": schema_of(o.provider.options)} for o in found]}
+        )
     else:
         for offer in found:
             _tell(offer)
@@ -177,7 +179,3 @@ def _offer_json(offer: Offer) -> Json:
         "summary": provider.summary,
         "version": provider.version,
     }
-
-
-def _print(data: Json) -> None:
-    click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **data}, ensure_ascii=False, indent=2))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipeline_dsl.cli.documents import SCHEMA_VERSION, json_text
 from pipeline_dsl.cli.excerpt import excerpt
 from pipeline_dsl.cli.terminal import Paint
 from pipeline_dsl.diagnostics import Diagnostic, Severity, Span
@@ -13,7 +13,6 @@ from pipeline_dsl.diagnostics import Diagnostic, Severity, Span
 if TYPE_CHECKING:
     from pipeline_dsl.api.errors import MedrecipeError
 
-SCHEMA_VERSION = 1
 Json = dict[str, Any]
 
 
@@ -30,8 +29,8 @@ def as_concise(diagnostics: Sequence[Diagnostic]) -> str:
 
 def as_json(diagnostics: Sequence[Diagnostic]) -> str:
     """Return all findings as one JSON document."""
-    data = {"schema_version": SCHEMA_VERSION, "diagnostics": [diagnostic_json(d) for d in diagnostics]}
-    return json.dumps(data, ensure_ascii=False, indent=2)
+    found = [diagnostic_json(d) for d in diagnostics]
+    return json_text({"schema_version": SCHEMA_VERSION, "diagnostics": found})
 
 
 def diagnostic_json(diagnostic: Diagnostic) -> Json:

@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
+from pipeline_dsl.cli.documents import json_text, print_document
 from pipeline_dsl.cli.exits import exit_code
 from pipeline_dsl.cli.options import json_option, profile_option, set_option
 from pipeline_dsl.cli.prepare import tell
-from pipeline_dsl.recipe.load import Loaded, load_recipe, resolved, why
+from pipeline_dsl.recipe.load import load_recipe, resolved, why
 from pipeline_dsl.recipe.origins import LayerKind, Setting, Why
 
-SCHEMA_VERSION = 1
 _WIDEST = 100
 """Letters of a value that are shown on its line."""
 
@@ -49,14 +49,10 @@ def command(
     if key is not None:
         _explain(why(loaded, key), as_json=as_json)
     elif as_json:
-        _print({"recipe": resolved(loaded)})
+        print_document({"recipe": resolved(loaded)})
     else:
-        click.echo(_readable(loaded))
+        click.echo(json_text(resolved(loaded)))
     return exit_code(loaded.diagnostics)
-
-
-def _readable(loaded: Loaded) -> str:
-    return json.dumps(resolved(loaded), ensure_ascii=False, indent=2)
 
 
 def _explain(reason: Why, *, as_json: bool) -> None:
@@ -65,7 +61,7 @@ def _explain(reason: Why, *, as_json: bool) -> None:
         msg = f"The recipe has no value {reason.path!r}.{near}"
         raise click.UsageError(msg)
     if as_json:
-        _print(
+        print_document(
             {
                 "path": reason.path,
                 "value": reason.value,
@@ -111,7 +107,3 @@ def _setting_json(setting: Setting) -> dict[str, Any]:
         "line": setting.span.line,
         "column": setting.span.column,
     }
-
-
-def _print(data: dict[str, Any]) -> None:
-    click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **data}, ensure_ascii=False, indent=2))

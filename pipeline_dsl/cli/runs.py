@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import click
 
+from pipeline_dsl.cli.documents import print_document
 from pipeline_dsl.cli.figures import NOTHING, duration, figure
 from pipeline_dsl.cli.groups import Group
 from pipeline_dsl.cli.options import json_option, runs_option
@@ -18,8 +18,6 @@ from pipeline_dsl.cli.tables import Column, Table, draw
 from pipeline_dsl.cli.terminal import Paint
 from pipeline_dsl.run.history import RunDetail, list_runs, show_run
 from pipeline_dsl.run.summary import RunSummary
-
-SCHEMA_VERSION = 1
 
 _LIST_HELP = """List all runs, newest first.
 
@@ -64,7 +62,7 @@ def list_(*, runs: Path, project: str | None, as_json: bool) -> None:
     """List all runs."""
     found = [run for run in list_runs(runs) if project in {None, run.project}]
     if as_json:
-        _print_json({"runs": [_summary_json(run) for run in found]})
+        print_document({"runs": [_summary_json(run) for run in found]})
     elif found:
         draw(_list_table(found))
         for run in found:
@@ -82,7 +80,7 @@ def show(*, run: str, runs: Path, as_json: bool) -> None:
     """Show one run."""
     detail = show_run(runs, run)
     if as_json:
-        _print_json({"run": detail_json(detail)})
+        print_document({"run": detail_json(detail)})
     else:
         _tell(detail)
 
@@ -106,10 +104,6 @@ def _summary_json(run: RunSummary) -> dict[str, Any]:
         "summary": run.summary,
     }
     return data if run.problem is None else {**data, "path": str(run.folder), "problem": run.problem}
-
-
-def _print_json(data: dict[str, Any]) -> None:
-    click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **data}, ensure_ascii=False, indent=2))
 
 
 def _list_table(found: list[RunSummary]) -> Table:

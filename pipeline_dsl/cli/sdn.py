@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
+from pipeline_dsl.cli.documents import json_text
 from pipeline_dsl.cli.exits import RECIPE
 from pipeline_dsl.cli.groups import Group
 from pipeline_dsl.cli.prepare import tell
@@ -55,6 +54,6 @@ def to_json(file: str) -> int:
         parsed = parse(source)
         found = (*found, *parsed.diagnostics)
         if parsed.root is not None and not any(d.is_error for d in found):
-            click.echo(json.dumps(plain(parsed.root), ensure_ascii=False, indent=2))
+            click.echo(json_text(plain(parsed.root)))
     tell(found)
     return RECIPE if any(d.is_error for d in found) else 0

@@ -38,8 +38,9 @@ def check_recipe(
     templates = {t.name.name: t.use for t in recipe.templates}
     desk.named(Kind.TEMPLATE, recipe.templates)
     tasks = [desk.task(task, templates) for task in recipe.tasks]
-    scored = {t.name: chosen for t in tasks if t is not None for chosen in (desk.metrics[t.name],)}
-    reader = PhaseReader(recipe=recipe, desk=desk, templates=templates, metrics=scored, adapters=adapters)
+    reader = PhaseReader(
+        recipe=recipe, desk=desk, templates=templates, metrics=desk.metrics, adapters=adapters
+    )
     phases = reader.read()
     trackers = desk.trackers(recipe)
     executor = desk.one(Kind.EXECUTOR, recipe.executor)
@@ -98,7 +99,7 @@ class _Desk:
             self.findings += findings
 
     def template(self, use: Use, templates: dict[str, Use], data: str) -> Chosen | None:
-        """Choose a template, by the name of a ``templates`` block first, and hold the data's columns against it."""
+        """Choose a template, those of ``templates`` first, and hold the data's columns against it."""
         declared = templates.get(use.name) if not use.options.entries else None
         chosen = self.one(Kind.TEMPLATE, declared or use)
         if chosen is not None and data in self.rows:
@@ -109,9 +110,10 @@ class _Desk:
         """Resolve one task."""
         template = self.template(task.template, templates, task.data.name)
         metric = self.one(Kind.METRIC, task.metric)
+        if metric is not None:
+            self.metrics[task.name.name] = metric
         if template is None or metric is None:
             return None
-        self.metrics[task.name.name] = metric
         return TaskPlan(
             name=task.name.name,
             data=task.data.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline_dsl.api.errors import MachineError, MedrecipeError
@@ -41,7 +41,7 @@ def choose(catalog: Catalog, kind: Kind, use: Use) -> Found:
     except MedrecipeError as error:
         return None, (told(error, use.span),)
     except Exception as error:  # noqa: BLE001 - the plugin border: its options class or factory failed
-        return None, (_refused(offers[0], use, error),)
+        return None, (failed(_bare(offers[0]), use.span, error, "refuses its options"),)
 
 
 def _chosen(offer: Offer, use: Use) -> Found:
@@ -51,11 +51,8 @@ def _chosen(offer: Offer, use: Use) -> Found:
         return None, findings
     options: Any = construct(provider.options, values)
     made = provider.factory(options)
-    ref = ProviderRef(
-        kind=kind,
-        name=provider.name,
-        plugin=offer.plugin.name,
-        version=version_of(offer),
+    ref = replace(
+        _bare(offer),
         options=plain_options(options),
         paths=path_options(provider.options),
         content=hashlib.sha256(made.text().encode()).hexdigest() if kind is Kind.TEMPLATE else "",
@@ -63,8 +60,16 @@ def _chosen(offer: Offer, use: Use) -> Found:
     return Chosen(ref=ref, made=made, span=use.span), findings
 
 
-def make(catalog: Catalog, ref: ProviderRef) -> Any:  # noqa: ANN401 - the object of the ref's kind
-    """Make the object of a provider that a plan names.
+def _bare(offer: Offer) -> ProviderRef:
+    """An offer's provider, without options yet."""
+    provider, plugin = offer.provider, offer.plugin
+    return ProviderRef(
+        kind=offer.kind, name=provider.name, plugin=plugin.name, version=version_of(offer), options={}
+    )
+
+
+def make(catalog: Catalog, ref: ProviderRef) -> Any:
+    """Make the object of a provider that a plan names, of the ref's kind.
 
     Raises:
         MachineError: the plugin is no longer there, or no longer takes the plan's options.
@@ -92,9 +97,9 @@ def make(catalog: Catalog, ref: ProviderRef) -> Any:  # noqa: ANN401 - the objec
 
 
 def version_of(offer: Offer) -> str:
-    """What identifies the code behind an offer: the provider's version, and its distribution's if not ours.
+    """What identifies the code behind an offer: its own version and, if not ours, its distribution's.
 
-    Ours raises a provider's own version when its results change, so that a release retrains nothing by itself.
+    We raise a provider's version when its results change, so that a release retrains nothing by itself.
     """
     if offer.plugin.distribution == "medrecipe":
         return offer.provider.version
@@ -117,12 +122,12 @@ def _clash(kind: Kind, use: Use, offers: tuple[Offer, ...]) -> Diagnostic:
     )
 
 
-def _refused(offer: Offer, use: Use, error: Exception) -> Diagnostic:
+def failed(ref: ProviderRef, span: Span, error: Exception, what: str) -> Diagnostic:
+    """What a provider's own code raised, under the name of its plugin, as a finding."""
     return Diagnostic(
         code=PlanCode.OPTION_REFUSED.code,
-        message=f"the {offer.kind} `{offer.provider.name}` of the plugin `{offer.plugin.name}` "
-        f"refuses its options: {_words(error)}",
-        span=use.span,
+        message=f"the {ref.kind} `{ref.name}` of the plugin `{ref.plugin}` {what}: {_words(error)}",
+        span=span,
     )
 
 

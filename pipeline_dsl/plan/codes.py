@@ -20,6 +20,7 @@ class PlanCode(Enum):
     CONDITION_NAME = ("MR441", "a condition uses a name that nothing computes")
     MIXED_STACK = ("MR442", "adapters of different providers in one stack")
     RISE_OF_HIGH_SCORE = ("MR443", "`rise` on a score that should be high")
+    NOTHING_TO_ACT_ON = ("MR444", "an action on a training, bound to where there is none")
     MODEL = ("MR450", "the model or adapter cannot be used")
     GUARD = ("MR480", "a guard rail stopped the run")
     RETENTION = ("MR481", "a retention contract was broken")
@@ -28,11 +29,13 @@ class PlanCode(Enum):
     DATA_CHANGED = ("MR531", "a data file changed since the plan was made")
     MACHINE = ("MR600", "this machine lacks something")
     BROKEN_PLUGIN = ("MR610", "the plugin that offers this name could not be loaded")
+    SOFTWARE_CHANGED = ("MR611", "the software changed since the run began")
     LOCKED = ("MR620", "another process holds the run")
     UNKNOWN_RUN = ("MR260", "there is no such run")
     PHASE_NOT_FINISHED = ("MR261", "a phase that is needed has no finished run")
     UNKNOWN_PHASE = ("MR262", "the recipe has no such phase")
     UNKNOWN_TASK = ("MR263", "the run has no such task")
+    OTHER_RECIPE = ("MR264", "the recipe is not the one that the run began with")
 
     @property
     def code(self) -> str:

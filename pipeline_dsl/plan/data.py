@@ -1,4 +1,4 @@
-"""What can be said of data without reading all of it: are the files there, do the first rows have the columns."""
+"""What can be said of data without reading all of it: its files, and the columns of its first rows."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline_dsl.api.contracts import Source, Template
-from pipeline_dsl.api.errors import DataError
+from pipeline_dsl.api.errors import MedrecipeError
 from pipeline_dsl.api.records import Row
 from pipeline_dsl.diagnostics import Diagnostic, Span
-from pipeline_dsl.plan.choose import Chosen, told
+from pipeline_dsl.plan.choose import Chosen, failed, told
 from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.plan.model import DataFile, DataPlan
 from pipeline_dsl.recipe.suggest import nearest
@@ -30,8 +30,10 @@ def peek(chosen: Chosen) -> tuple[Sequence[Row], tuple[Diagnostic, ...]]:
     source: Source = chosen.made
     try:
         return source.rows(limit=PEEK), ()
-    except DataError as error:
+    except MedrecipeError as error:
         return (), (told(error, chosen.span),)
+    except Exception as error:  # noqa: BLE001 - the plugin border: the finding names the plugin
+        return (), (failed(chosen.ref, chosen.span, error, "cannot be read"),)
 
 
 def missing_columns(rows: Sequence[Row], template: Template, data: str, span: Span) -> Iterator[Diagnostic]:
@@ -46,7 +48,8 @@ def missing_columns(rows: Sequence[Row], template: Template, data: str, span: Sp
             code=PlanCode.COLUMN_MISSING.code,
             message=f"the template needs the column `{name}`, which `{data}` lacks",
             span=span,
-            help=f"its columns are {listing}; map one with `columns: {{{name}: {near or 'COLUMN'}}}` in `data.{data}`",
+            help=f"its columns are {listing}; "
+            f"map one with `columns: {{{name}: {near or 'COLUMN'}}}` in `data.{data}`",
         )
 
 

@@ -1,14 +1,16 @@
 """Fingerprints: what makes two phases the same phase.
 
 A phase's fingerprint covers its meaning with defaults filled in, the content of its data, its templates, the
-base, its parents' fingerprints in order, provider and library versions, seed and kind of device. Its text,
-its place, its name's neighbours, hooks that only watch and paths do not count.
+base and how it is loaded, its parents' fingerprints in order, provider and library versions, seed and kind of
+device. Its text, its place, its neighbours, paths, hooks that only watch and contracts (which are judged
+anew each time) do not count.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,8 +21,10 @@ from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.plan.model import DataFile, DataPlan, PhasePlan, Plan, ProviderRef, TaskPlan
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "tokenizers")
-WATCHING = frozenset({"log", "evaluate", "checkpoint"})
-"""Built-in actions that never change what is learned."""
+WATCHING = frozenset({"actions/log", "actions/evaluate", "actions/checkpoint"})
+"""Built-in actions, in full names, that by themselves never change what is learned."""
+_BLIND = frozenset({"actions/log", "actions/checkpoint", "actions/stop"})
+"""Those that never score a task."""
 _CHUNK = 1 << 20
 
 
@@ -31,12 +35,17 @@ def hash_files(plan: Plan) -> Plan:
         DataError: a file cannot be read.
     """
     data = {name: replace(d, files=tuple(_hashed(f) for f in d.files)) for name, d in plan.data.items()}
-    return replace(plan, data=data, libraries={name: _version(name) for name in LIBRARIES})
+    return replace(plan, data=data, libraries=library_versions())
 
 
-def verify_files(plan: Plan) -> None:
-    """Raise DataError if a data file is not what it was when the plan was made."""
-    for data in plan.data.values():
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries on which results depend; "" for one that is not there."""
+    return {name: _version(name) for name in LIBRARIES}
+
+
+def verify_files(plan: Plan, names: Collection[str] | None = None) -> None:
+    """Raise DataError if a file (of the named data sources) is not what it was when the plan was made."""
+    for data in (d for name, d in plan.data.items() if names is None or name in names):
         for file in data.files:
             if _hashed(file).sha256 != file.sha256:
                 raise DataError(
@@ -57,6 +66,11 @@ def fingerprint(plan: Plan) -> Plan:
         done[phase.name] = _phase(plan, phase, done)
         phases.append(replace(phase, fingerprint=done[phase.name]))
     return replace(plan, tasks=tasks, phases=tuple(phases))
+
+
+def base_fingerprint(plan: Plan) -> str:
+    """What makes two untouched bases the same for scoring; "" where the base is not known yet."""
+    return digest(_base(plan)) if plan.base else ""
 
 
 def digest(value: Any) -> str:
@@ -97,7 +111,7 @@ def _task(plan: Plan, task: TaskPlan) -> str:
 def _phase(plan: Plan, phase: PhasePlan, done: dict[str, str]) -> str:
     return digest(
         {
-            "base": asdict(plan.base) if plan.base else None,
+            **_base(plan),
             "stack": [
                 {
                     "adapter": _ref(plan.adapters[layer.adapter]),
@@ -118,26 +132,54 @@ def _phase(plan: Plan, phase: PhasePlan, done: dict[str, str]) -> str:
                 for m in phase.mix
             ],
             "train": _ref(phase.train),
-            "hooks": [{**asdict(h), "do": _ref(h.do)} for h in phase.hooks if h.do.name not in WATCHING],
-            "retain": [asdict(c) for c in phase.retain],
+            "hooks": _steering(plan, phase),
             "seed": phase.seed,
             "max_samples": plan.max_samples,
-            "device": plan.device.split(":")[0],
-            "libraries": plan.libraries,
         }
     )
 
 
+def _base(plan: Plan) -> dict[str, Any]:
+    return {
+        "base": asdict(plan.base) if plan.base else None,
+        "model": _ref(_placeless(plan.model)),
+        "device": plan.device.split(":")[0],
+        "libraries": plan.libraries,
+    }
+
+
+def _steering(plan: Plan, phase: PhasePlan) -> list[Any]:
+    """The hooks that may change what is learned, with those and the tasks that give them scores."""
+    names = [f"{h.do.plugin}/{h.do.name}" for h in phase.hooks]
+    if WATCHING.issuperset(names):
+        return []
+    scoring = not _BLIND.issuperset(names)
+    counted = [
+        {**asdict(hook), "do": _ref(hook.do)}
+        for hook, name in zip(phase.hooks, names, strict=True)
+        if name not in WATCHING or name not in _BLIND
+    ]
+    return [*counted, *([t.name, _task(plan, t)] for t in plan.tasks if scoring)]
+
+
 def _data(data: DataPlan) -> dict[str, Any]:
-    """Content instead of paths: options that name the hashed files do not count."""
-    paths = {f.path for f in data.files}
-    options = {k: v for k, v in data.source.options.items() if v not in paths}
-    source = _ref(replace(data.source, options=options))
-    return {"source": source, "files": [f.sha256 for f in data.files]}
+    """Content instead of paths, where files are hashed."""
+    source = _placeless(data.source) if data.files else data.source
+    return {"source": _ref(source), "files": [f.sha256 for f in data.files]}
+
+
+def _placeless(ref: ProviderRef) -> ProviderRef:
+    """A provider without the options that only say where something is."""
+    return replace(ref, options={k: v for k, v in ref.options.items() if k not in ref.paths})
 
 
 def _ref(ref: ProviderRef) -> dict[str, Any]:
-    return {"name": f"{ref.plugin}/{ref.name}", "version": ref.version, "options": ref.options}
+    return {
+        "name": f"{ref.plugin}/{ref.name}",
+        "version": ref.version,
+        "options": ref.options,
+        "content": ref.content,
+    }
 
 
 def _version(name: str) -> str:

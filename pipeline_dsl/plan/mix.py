@@ -1,4 +1,4 @@
-"""A phase's samples: rows through templates, mixed by weight, in an order that is a pure function of the seed."""
+"""A phase's samples: rows through templates, mixed by weight, in an order that the seed alone decides."""
 
 from __future__ import annotations
 

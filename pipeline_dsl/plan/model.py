@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline_dsl.api.errors import ModelError
 from pipeline_dsl.api.providers import Kind
 from pipeline_dsl.api.records import ModelIdentity, Role
 
@@ -21,7 +22,7 @@ class ProviderRef:
     name: str
     plugin: str
     version: str
-    """The provider's own version and, of one that is not ours, its distribution's: ``1@nice-metrics-0.3.0``."""
+    """The provider's own version, with its distribution's if not ours: ``1@nice-metrics-0.3.0``."""
     options: Json
     paths: tuple[str, ...] = ()
     """Names of the options that are paths."""
@@ -179,8 +180,26 @@ def to_json(plan: Plan) -> Json:
     return dataclasses.asdict(plan)
 
 
-def from_json(data: Json) -> Plan:
-    """Make a plan from what ``to_json`` returned, after a trip through a JSON file."""
+def from_json(data: Any) -> Plan:
+    """Make a plan from what ``to_json`` returned, after a trip through a JSON file.
+
+    Raises:
+        ModelError: it is of another version, or no plan.
+    """
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if version != SCHEMA_VERSION:
+        raise _other(f"the plan is of version {version}, and this medrecipe reads version {SCHEMA_VERSION}")
+    try:
+        return _plan(data)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _other(f"the plan cannot be read: {type(error).__name__}: {error}") from error
+
+
+def _other(message: str) -> ModelError:
+    return ModelError(message, help="go on with the medrecipe that made it, or start a new run", code="MR453")
+
+
+def _plan(data: Json) -> Plan:
     return Plan(
         **_without(data, "model", "adapters", "data", "tasks", "phases", "trackers", "executor", "base"),
         model=_ref(data["model"]),

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline_dsl.api.options import schema_of
 from pipeline_dsl.diagnostics import Diagnostic, Severity, Span
+from pipeline_dsl.plan.accepting import accepts
 from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.recipe.model import Use
 from pipeline_dsl.recipe.suggest import nearest
@@ -94,6 +95,8 @@ def _deprecated(block: Mapping, known: Json) -> Iterator[Diagnostic]:
 
 def _invalid(values: Json, block: Mapping, schema: Json) -> Iterator[Diagnostic]:
     closed = {k: v for k, v in schema.items() if k not in {"required", "additionalProperties"}}
+    if accepts(closed, values):
+        return
     for error in _validator(closed).iter_errors(values):
         path = list(error.absolute_path)
         name = str(path[0])
@@ -113,7 +116,8 @@ def _validator(schema: Json) -> Any:
     from jsonschema import Draft202012Validator, validators
 
     types = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_whole)
-    return validators.extend(Draft202012Validator, type_checker=types)(schema)
+    strict = validators.extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]  # it has no types
+    return strict(schema)
 
 
 def _is_whole(_checker: object, value: object) -> bool:

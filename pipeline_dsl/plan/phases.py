@@ -5,27 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from pipeline_dsl.api import events
 from pipeline_dsl.api.providers import Kind
 from pipeline_dsl.diagnostics import Diagnostic
+from pipeline_dsl.plan import hooks
 from pipeline_dsl.plan.choose import Chosen
 from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.plan.model import ContractPlan, HookPlan, LayerPlan, MixPlan, PhasePlan
-from pipeline_dsl.recipe.model import Contract, Hook, MixEntry, Phase, Recipe, Use
+from pipeline_dsl.recipe.model import Contract, MixEntry, Phase, Recipe, Use
 from pipeline_dsl.recipe.order import makers
-from pipeline_dsl.recipe.suggest import nearest
-
-ALWAYS = ("loss", "learning_rate", "grad_norm", "label_tokens", "step", "max_steps", "epoch")
-"""Values that every condition may use, besides the scores of tasks."""
 
 
-class Desk(Protocol):
+class Desk(hooks.Desk, Protocol):
     """Resolves names and keeps findings."""
-
-    findings: list[Diagnostic]
-
-    def one(self, kind: Kind, use: Use) -> Chosen | None:
-        """Choose one provider."""
 
     def template(self, use: Use, templates: dict[str, Use], data: str) -> Chosen | None:
         """Choose a template for a data source."""
@@ -47,19 +38,20 @@ class PhaseReader:
         self._desk = desk
         self._templates = templates
         self._metrics = metrics
+        self._hooks = hooks.HookReader(recipe, desk, metrics)
         self._adapters = adapters
         self._makers = makers(recipe)
 
     def read(self) -> tuple[PhasePlan, ...]:
         """Return the phases that could be read, in order of execution."""
-        everywhere = [self._hook(hook) for hook in self._recipe.hooks]
+        everywhere = [self._hooks.read(hook) for hook in self._recipe.hooks]
         phases = [self._phase(phase, everywhere) for phase in self._recipe.phases]
         return tuple(p for p in phases if p is not None)
 
     def _phase(self, phase: Phase, everywhere: list[HookPlan | None]) -> PhasePlan | None:
         train = self._desk.one(Kind.TRAINER, phase.train)
         mix = self._mix(phase.mix)
-        hooks = [*everywhere, *(self._hook(hook) for hook in phase.hooks)]
+        bound = [*everywhere, *(self._hooks.read(hook) for hook in phase.hooks)]
         self._one_provider(phase)
         stack = tuple(
             LayerPlan(
@@ -82,7 +74,7 @@ class PhaseReader:
             mix=mix,
             train=train.ref,
             retain=tuple(self._contract(contract) for contract in phase.retain),
-            hooks=tuple(h for h in hooks if h is not None),
+            hooks=tuple(h for h in bound if h is not None),
             seed=self._recipe.seed if phase.seed is None else phase.seed,
         )
 
@@ -136,38 +128,3 @@ class PhaseReader:
             rise=contract.rise,
             otherwise=contract.otherwise,
         )
-
-    def _hook(self, hook: Hook) -> HookPlan | None:
-        self._condition(hook)
-        action = self._desk.one(Kind.ACTION, hook.do)
-        if action is None:
-            return None
-        return HookPlan(
-            on=hook.on.name, every=hook.every, when=hook.when.text if hook.when else None, do=action.ref
-        )
-
-    def _condition(self, hook: Hook) -> None:
-        if hook.when is None:
-            return
-        known = self._values(hook.on.name)
-        for ref in hook.when.names:
-            if ref.name in known:
-                continue
-            near = nearest(ref.name, known)
-            self._desk.findings.append(
-                Diagnostic(
-                    code=PlanCode.CONDITION_NAME.code,
-                    message=f"nothing computes `{ref.name}`",
-                    span=ref.span,
-                    help=(f"did you mean `{near}`? " if near else "") + "known here: " + ", ".join(known),
-                )
-            )
-
-    def _values(self, event: str) -> tuple[str, ...]:
-        declared = [t.name.name for t in self._recipe.tasks]
-        details = [f"{task}.{d}" for task, chosen in self._metrics.items() for d in chosen.made.details]
-        own = [f for e in events.EVENTS if e.name == event for f in events.event_fields(e)]
-        numbers = [
-            f for f in own if f in {"index", "total", "seconds", "trainable_parameters", "total_parameters"}
-        ]
-        return tuple(dict.fromkeys([*ALWAYS, *numbers, *declared, *details]))

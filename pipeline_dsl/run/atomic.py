@@ -1,29 +1,36 @@
-"""The one way to write: a file is complete under its name or not there at all, also after a power cut."""
+"""The one way to write: a file is complete under its name or not there at all, also after a power cut.
+
+A write that the system refuses is a MachineError that names the file; what was there before stays.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from pipeline_dsl.api.errors import MachineError
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace a file: temporary file beside it, fsync, rename, fsync of the folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+    temporary = _beside(path)
+    with _told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -37,14 +44,29 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append one line in one write; it is on disk when this returns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    """Append one line; it is on disk when this returns."""
+    with _told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            left = (line + "\n").encode()
+            while left:
+                left = left[os.write(descriptor, left) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def mend_lines(path: Path) -> None:
+    """Set a last line that was cut off aside, into ``NAME.torn``, so that the next one begins a line."""
     try:
-        os.write(descriptor, (line + "\n").encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return
+    whole = content[: content.rfind(b"\n") + 1]
+    if whole != content:
+        write_bytes(path.with_name(f"{path.name}.torn"), content[len(whole) :])
+        write_bytes(path, whole)
 
 
 def make_folder(path: Path, fill: Callable[[Path], None]) -> None:
@@ -52,22 +74,29 @@ def make_folder(path: Path, fill: Callable[[Path], None]) -> None:
 
     A folder of that name that is there already goes away.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    try:
-        fill(temporary)
-        for file in temporary.rglob("*"):
-            _sync_file(file)
-        sync_folder(temporary)
-        if path.exists():
-            shutil.rmtree(path)
-        temporary.replace(path)
-    except BaseException:
+    temporary, old = _beside(path), _beside(path.with_name(f"{path.name}.old"))
+    with _told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    sync_folder(path.parent)
+        temporary.mkdir()
+        try:
+            fill(temporary)
+            _sync_tree(temporary)
+            _swap(temporary, path, old)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+        sync_folder(path.parent)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed process left half written anywhere in a folder that nobody else writes to."""
+    for path in sorted(folder.rglob(".*.tmp")):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def sync_folder(path: Path) -> None:
@@ -82,7 +111,40 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def _sync_file(path: Path) -> None:
-    if path.is_file():
-        with path.open("rb+") as file:
-            os.fsync(file.fileno())
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise MachineError(
+            f"cannot write {path}: {error.strerror or error}",
+            help="what was written before is whole: make room, or allow writing there, and resume",
+        ) from error
+
+
+def _beside(path: Path) -> Path:
+    """Where a file or folder is made before it gets its name; ``sweep`` finds it."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def _swap(new: Path, path: Path, old: Path) -> None:
+    """Put a folder in the place of another, which comes back if that fails."""
+    if not path.exists():
+        new.replace(path)
+        return
+    path.replace(old)
+    try:
+        new.replace(path)
+    except BaseException:
+        old.replace(path)
+        raise
+
+
+def _sync_tree(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_dir():
+            sync_folder(path)
+        else:
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+    sync_folder(folder)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline_dsl.api.contracts import Action, Controls
-from pipeline_dsl.api.errors import MedrecipeError
 from pipeline_dsl.api.events import Event, IterationCompleted, IterationStarted, TrainingEvent
 from pipeline_dsl.diagnostics import Source, Span
 from pipeline_dsl.plan.choose import make
 from pipeline_dsl.plan.model import HookPlan
 from pipeline_dsl.recipe.conditions import Condition, parse_condition
 from pipeline_dsl.registry import Catalog
+from pipeline_dsl.run.listeners import named
+
+Counts = list[list[int]]
 
 
 @dataclass(slots=True)
@@ -23,21 +26,29 @@ class _Binding:
     action: Action
     condition: Condition | None
     seen: int = 0
+    """How often its event came, where the event does not say so itself."""
     streak: int = 0
+    """How often in a row its condition held, where it has to hold several times."""
 
     def due(self, event: Event, values: Mapping[str, float]) -> bool:
         """Count the event; say whether the action is to act on it."""
-        self.seen += 1
-        if _count(event, self.seen) % self.plan.every:
+        count = _count_of(event)
+        if count is None:
+            self.seen += 1
+            count = self.seen
+        if count % self.plan.every:
             return False
         if self.condition is None:
             return True
-        self.streak = self.streak + 1 if self.condition.holds(values) else 0
+        holds = self.condition.holds(values)
+        if self.condition.repeats == 1:
+            return holds
+        self.streak = self.streak + 1 if holds else 0
         return self.streak >= self.condition.repeats
 
 
 class Bindings:
-    """All hooks of a phase, in the order of the recipe."""
+    """Hooks in the order of the recipe."""
 
     def __init__(self, hooks: Sequence[HookPlan], catalog: Catalog) -> None:
         self._bindings = [_Binding(h, make(catalog, h.do), _condition(h.when)) for h in hooks]
@@ -49,28 +60,31 @@ class Bindings:
             MedrecipeError: an action failed; the message names it.
         """
         for binding in self._bindings:
-            if binding.plan.on != event.name or not binding.due(event, values):
-                continue
-            try:
-                binding.action.act(event, values, controls)
-            except MedrecipeError:
-                raise
-            except Exception as error:  # the plugin border: the run ends under the action's name
-                name = f"{binding.plan.do.plugin}/{binding.plan.do.name}"
-                raise MedrecipeError(
-                    f"the action `{name}` failed at {event.name}: {type(error).__name__}: {error}"
-                ) from error
+            if binding.plan.on == event.name and binding.due(event, values):
+                do = binding.plan.do
+                with named(f"the action `{do.plugin}/{do.name}`", event.name):
+                    binding.action.act(event, values, controls)
+
+    @property
+    def counts(self) -> Counts:
+        """What has to be known to go on counting, for JSON."""
+        return [[b.seen, b.streak] for b in self._bindings]
+
+    def go_on(self, counts: Any) -> None:
+        """Go on from counts of the same hooks."""
+        for binding, (seen, streak) in zip(self._bindings, counts, strict=True):
+            binding.seen, binding.streak = seen, streak
 
 
-def _count(event: Event, seen: int) -> int:
-    """How often the event came in this phase, counting what came before a resume."""
+def _count_of(event: Event) -> int | None:
+    """How often the event came in this phase, whatever was before a resume; None where it does not say."""
     if isinstance(event, IterationStarted):
         return event.step + 1
     if isinstance(event, IterationCompleted):
         return event.step
     if isinstance(event, TrainingEvent) and event.name.startswith("epoch_"):
         return event.epoch
-    return seen
+    return None
 
 
 def _condition(text: str | None) -> Condition | None:

@@ -15,6 +15,7 @@ from pipeline_dsl.run import manifest
 from pipeline_dsl.run.folder import RunFolder
 from pipeline_dsl.run.interrupt import Interrupts
 from pipeline_dsl.run.listeners import Listeners
+from pipeline_dsl.run.retention import BASE
 from pipeline_dsl.run.scores import Scores
 from pipeline_dsl.run.scoring import Scorer
 
@@ -44,6 +45,9 @@ class Context:
             model: the base.
             phase: whose stack.
             trained: take the adapters that the phase trained as finished, not as to be trained.
+
+        Raises:
+            ModelError: an adapter is damaged, or is not the one that belongs there.
         """
         layers = []
         for layer in phase.stack:
@@ -51,29 +55,31 @@ class Context:
             maker = phase if own and trained else self.plan.phase(layer.made_by) if layer.made_by else None
             folder = None
             if maker is not None:
-                folder = self.folder.adapter(maker.name, layer.adapter, alone=len(maker.trained) == 1)
-                manifest.read(folder)
+                manifest.verify(self.plan, maker, layer.adapter, self.folder)
+                folder = manifest.adapter_folder(self.folder, maker, layer.adapter)
             adapter: Adapter = make(self.catalog, self.plan.adapters[layer.adapter])
             role = "freeze" if own and trained else layer.role
             layers.append(StackLayer(name=layer.adapter, role=role, adapter=adapter, folder=folder))
         top: Adapter = layers[-1].adapter
         return top.attach(model, layers)
 
-    def score_row(self, model: Callable[[], LanguageModel], row: str) -> dict[str, Score]:
-        """Score all tasks for a row of the matrix, those known from before excepted; ``model`` is asked if needed."""
+    def score_row(
+        self, model: Callable[[], LanguageModel], row: str, tell: Callable[[str, Score], None]
+    ) -> None:
+        """Score all tasks for a row of the matrix, but those known from before.
+
+        Args:
+            model: gives the model, if it is needed.
+            row: ``base`` or a phase.
+            tell: is told of each score.
+        """
         known = self.scores.known(row)
         wanted = [t.name for t in self.plan.tasks if t.name not in known]
-        new = (
-            self.scorer.score_all(model(), wanted, lambda task, score: self.tell_score(row, task, score))
-            if wanted
-            else {}
-        )
+        new = self.scorer.score_all(model(), wanted, tell) if wanted else {}
         for task, score in known.items():
-            self.tell_score(row, task, score)
-        scores = {t.name: (known | new)[t.name] for t in self.plan.tasks}
-        self.scores.add(row, scores)
-        return scores
+            tell(task, score)
+        self.scores.add(row, {t.name: (known | new)[t.name] for t in self.plan.tasks})
 
-    def tell_score(self, row: str, task: str, score: Score) -> None:
-        """Tell the listeners of a score that is not part of training."""
-        self.listeners.tell(EvaluationCompleted(phase=row, task=task, score=score, step=None))
+    def tell_base_score(self, task: str, score: Score) -> None:
+        """Tell the listeners of a score of the untouched base."""
+        self.listeners.tell(EvaluationCompleted(phase=BASE, task=task, score=score, step=None))

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from pipeline_dsl.api.errors import MedrecipeError
 from pipeline_dsl.api.records import Score
+from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.plan.estimate import identify
-from pipeline_dsl.plan.model import Plan, from_json
+from pipeline_dsl.plan.model import Plan
 from pipeline_dsl.registry import Catalog
 from pipeline_dsl.run import history
 from pipeline_dsl.run.context import Context
 from pipeline_dsl.run.folder import RunFolder
 from pipeline_dsl.run.interrupt import Interrupts
 from pipeline_dsl.run.listeners import Listeners
+from pipeline_dsl.run.resume import stored_plan
 from pipeline_dsl.run.scores import Scores
 from pipeline_dsl.run.scoring import Scorer
+from pipeline_dsl.run.selection import UnknownPhaseError
 
 
 def evaluate_run(
@@ -33,36 +37,38 @@ def evaluate_run(
     The stack is rebuilt from the run's folder, every file held against its manifest.
 
     Raises:
-        MedrecipeError: no such run, phase or task, or a damaged adapter.
+        MedrecipeError: no such run, phase or task, a damaged adapter, or data or a base that changed.
     """
     detail = history.show_run(runs, run_id)
     folder = RunFolder(Path(detail.folder))
-    stored = from_json(folder.read_json("plan.json"))
+    stored = stored_plan(folder)
+    name = phase or _last_finished(detail.phases, run_id)
+    wanted = _tasks(stored, tasks)
+    if name not in (p.name for p in stored.phases):
+        raise UnknownPhaseError(name, [p.name for p in stored.phases])
     plan = identify(stored, catalog, say)
     if plan.base != stored.base:
         raise MedrecipeError(f"the base of run {detail.id} is not the one that is here now", code="MR452")
-    name = phase or _last_finished(detail.phases, run_id)
-    wanted = _tasks(plan, tasks)
     context = Context(
-        plan=plan,
+        plan=stored,
         catalog=catalog,
         folder=folder,
         listeners=Listeners([]),
-        scorer=Scorer(plan, catalog),
-        scores=Scores(plan, folder, runs, fresh=True),
+        scorer=Scorer(stored, catalog),
+        scores=Scores(stored, folder, runs, fresh=True),
         interrupts=Interrupts(say),
         say=say,
     )
-    chosen = plan.phase(name)
-    model = context.load_base(chosen.seed)
-    context.attach(model, chosen, trained=True)
-    return context.scorer.score_all(model, wanted, lambda task, _: say(f"scored {task}"))
+    chosen = stored.phase(name)
+    with closing(context.load_base(chosen.seed)) as model:
+        context.attach(model, chosen, trained=True)
+        return context.scorer.score_all(model, wanted, lambda task, _: say(f"scored {task}"))
 
 
 def _last_finished(phases: Sequence[history.PhaseSummary], run_id: str) -> str:
     done = [p.name for p in phases if p.status in {"finished", "reused", "rejected"}]
     if not done:
-        raise MedrecipeError(f"the run {run_id} has no finished phase", code="MR261")
+        raise MedrecipeError(f"the run {run_id} has no finished phase", code=PlanCode.PHASE_NOT_FINISHED.code)
     return done[-1]
 
 
@@ -71,6 +77,8 @@ def _tasks(plan: Plan, asked: Sequence[str]) -> list[str]:
     for name in asked:
         if name not in every:
             raise MedrecipeError(
-                f"the run has no task `{name}`", help="its tasks are " + ", ".join(every), code="MR263"
+                f"the run has no task `{name}`",
+                help="its tasks are " + ", ".join(every),
+                code=PlanCode.UNKNOWN_TASK.code,
             )
     return list(asked) or every

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ class Verdict:
     """What became of one contract.
 
     A contract is broken when the whole 95 % interval of the new score lies on the wrong side of the bound:
-    a probe too small to tell breaks nothing, and ``doubtful`` says that the value itself is past the bound.
+    a probe too small to tell breaks nothing. A score that is no number breaks it.
     """
 
     contract: ContractPlan
@@ -24,7 +25,13 @@ class Verdict:
     after: Score | None
     bound: float | None
     broken: bool
-    doubtful: bool
+    past: bool
+    """Whether the value itself is past the bound."""
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether there is more to say than that it was kept."""
+        return self.past or (self.after is not None and self.after.invalid is not None)
 
     @property
     def rejects(self) -> bool:
@@ -37,13 +44,16 @@ class Verdict:
         if self.after is None or self.before is None or self.bound is None:
             return f"{task}: not judged, there is no earlier score"
         side = "at least" if self.after.higher_is_better else "at most"
-        state = (
-            "broken" if self.broken else "kept, but the value is past the bound" if self.doubtful else "kept"
-        )
+        remark = f"; not to be believed: {self.after.invalid}" if self.after.invalid else ""
         return (
-            f"{task}: {state}: {self.after.value:.4g} [{self.after.low:.4g}, {self.after.high:.4g}], "
-            f"asked for {side} {self.bound:.4g} (best before {self.before:.4g})"
+            f"{task}: {self._state()}: {self.after.value:.4g} [{self.after.low:.4g}, {self.after.high:.4g}], "
+            f"asked for {side} {self.bound:.4g} (best before {self.before:.4g}){remark}"
         )
+
+    def _state(self) -> str:
+        if self.broken:
+            return "broken"
+        return "kept, but the value is past the bound" if self.past else "kept"
 
 
 def judge(contracts: Sequence[ContractPlan], retention: Retention, row: str) -> tuple[Verdict, ...]:
@@ -55,14 +65,19 @@ def _judge(contract: ContractPlan, retention: Retention, row: str) -> Verdict:
     before = retention.best_before(row, contract.task)
     after = retention.cells.get((row, contract.task))
     if before is None or after is None:
-        return Verdict(contract=contract, before=None, after=after, bound=None, broken=False, doubtful=False)
+        return Verdict(contract=contract, before=None, after=after, bound=None, broken=False, past=False)
     bound = _bound(contract, before)
     if after.higher_is_better:
-        broken, doubtful = after.high < bound, after.value < bound
+        broken, past = after.high < bound, after.value < bound
     else:
-        broken, doubtful = after.low > bound, after.value > bound
+        broken, past = after.low > bound, after.value > bound
     return Verdict(
-        contract=contract, before=before.value, after=after, bound=bound, broken=broken, doubtful=doubtful
+        contract=contract,
+        before=before.value,
+        after=after,
+        bound=bound,
+        broken=broken or not math.isfinite(after.value),
+        past=past,
     )
 
 

@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pluggy
 
-from pipeline_dsl.api import hooks
 from pipeline_dsl.api.errors import MedrecipeError
-from pipeline_dsl.api.events import Event
+from pipeline_dsl.api.events import EVENTS, Event
+from pipeline_dsl.registry import hook_manager
+
+
+@dataclass(frozen=True, slots=True)
+class _Ear:
+    """What one listener has for one event."""
+
+    plugin: str
+    function: Callable[..., object]
+    takes_event: bool
+
+    def hear(self, event: Event) -> None:
+        with named(f"the plugin `{self.plugin}`", event.name):
+            self.function(*([event] if self.takes_event else []))
 
 
 class Listeners:
-    """The listeners of one run, told in the order in which they were given."""
+    """The listeners of one run, told in the order in which they were given.
+
+    Raises:
+        MedrecipeError: a listener has a hook that there is not, or with wrong arguments.
+    """
 
     def __init__(self, listeners: Sequence[tuple[str, object]]) -> None:
-        self._manager = pluggy.PluginManager(hooks.PROJECT)
-        self._manager.add_hookspecs(hooks.Offers)
-        self._manager.add_hookspecs(hooks.Notifications)
+        self._ears: dict[str, list[_Ear]] = {e.name: [] for e in EVENTS}
         for name, listener in listeners:
-            self._manager.register(listener, name=name)
+            hooks = _hooks_of(name, listener)
+            for event, ears in self._ears.items():
+                ears += [
+                    _Ear(name, i.function, bool(i.argnames))
+                    for i in getattr(hooks, f"medrecipe_{event}").get_hookimpls()
+                ]
 
     def tell(self, event: Event) -> None:
         """Tell every listener.
@@ -27,16 +49,42 @@ class Listeners:
         Raises:
             MedrecipeError: a listener failed; the message names its plugin.
         """
-        caller = getattr(self._manager.hook, f"medrecipe_{event.name}")
-        for implementation in caller.get_hookimpls():
-            arguments = [event] if implementation.argnames else []
+        for ear in self._ears[event.name]:
+            ear.hear(event)
+
+    def tell_all(self, event: Event) -> None:
+        """Tell every listener, also after one that failed, and raise the first failure then."""
+        failures = []
+        for ear in self._ears[event.name]:
             try:
-                implementation.function(*arguments)
-            except MedrecipeError:
-                raise
-            except Exception as error:  # the plugin border: the run ends under the listener's name
-                raise MedrecipeError(
-                    f"the plugin `{implementation.plugin_name}` failed at {event.name}: "
-                    f"{type(error).__name__}: {error}",
-                    help="repair it, or run without it",
-                ) from error
+                ear.hear(event)
+            except MedrecipeError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
+
+@contextmanager
+def named(what: str, place: str) -> Iterator[None]:
+    """Let whatever a plugin's code raises end the run under that plugin's name."""
+    try:
+        yield
+    except MedrecipeError:
+        raise
+    except Exception as error:  # the plugin border
+        raise MedrecipeError(
+            f"{what} failed at {place}: {type(error).__name__}: {error}", help="repair it, or run without it"
+        ) from error
+
+
+def _hooks_of(name: str, listener: object) -> pluggy.HookRelay:
+    manager = hook_manager()
+    try:
+        manager.register(listener, name=name)
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise MedrecipeError(
+            f"the listener `{name}` has a hook that cannot be called: {' '.join(str(error).split())}",
+            help="the hooks and their arguments are in pipeline_dsl.api.hooks",
+        ) from error
+    return manager.hook

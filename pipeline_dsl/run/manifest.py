@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,13 @@ from pipeline_dsl.run.folder import RunFolder
 NAME = "stack.json"
 SCHEMA_VERSION = 1
 Json = dict[str, Any]
+_AGAIN = "put the original files back, or train the phase again with --fresh"
 
 
 def describe(
     plan: Plan, phase: PhasePlan, adapter: str, folder: Path, run: RunFolder, report: StackReport
 ) -> Json:
     """Make the manifest of an adapter whose files are in ``folder``."""
-    below = [layer for layer in phase.stack if layer.adapter != adapter]
     files = _files(folder)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -35,78 +36,149 @@ def describe(
         "files": files,
         **_scale(folder),
         "base": asdict(plan.base) if plan.base else None,
-        "parents": [_parent(plan, layer, run) for layer in below],
+        "parents": [_parent(plan, layer, run) for layer in below(phase, adapter)],
         "merge": asdict(report.merge) if report.merge else None,
     }
+
+
+def below(phase: PhasePlan, adapter: str) -> tuple[LayerPlan, ...]:
+    """The layers of a phase's stack that were finished before and on which an adapter of it stands."""
+    return tuple(layer for layer in phase.stack if layer.made_by is not None and layer.adapter != adapter)
 
 
 def read(folder: Path) -> Json:
     """Return an adapter's manifest after holding every file against it.
 
     Raises:
-        ModelError: no manifest, or a file is missing or is not what it was.
+        ModelError: no manifest or one of another version, or a file is missing or is not what it was.
     """
-    try:
-        manifest: Json = json.loads((folder / NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    manifest = _manifest(folder)
+    if (
+        _files(folder, manifest["files"]) != manifest["files"]
+        or digest(manifest["files"]) != manifest["sha256"]
+    ):
+        raise ModelError(f"the adapter in {folder} is not what its {NAME} says", code="MR451", help=_AGAIN)
+    return manifest
+
+
+def verify(plan: Plan, phase: PhasePlan, adapter: str, run: RunFolder) -> Json:
+    """Return the manifest of an adapter of this run after making sure that it is the one that belongs there.
+
+    Raises:
+        ModelError: it is damaged, it is another phase's or adapter's, or it stands on other adapters than
+            those that are here.
+    """
+    folder = adapter_folder(run, phase, adapter)
+    manifest = read(folder)
+    if (manifest["fingerprint"], manifest["adapter"]) != (phase.fingerprint, adapter):
         raise ModelError(
-            f"the adapter in {folder} has no readable {NAME}",
-            code="MR451",
-            help="it was not written by medrecipe, or is damaged: train the phase again with --fresh",
-        ) from error
-    if _files(folder, manifest["files"]) != manifest["files"]:
+            f"the adapter in {folder} is `{manifest['adapter']}` of another phase than `{phase.name}`",
+            code="MR452",
+            help=_AGAIN,
+        )
+    if [parent["sha256"] for parent in manifest["parents"]] != stands_on(plan, phase, adapter, run):
         raise ModelError(
-            f"the adapter in {folder} is not what its {NAME} says",
-            code="MR451",
-            help="its files were changed or damaged: train the phase again with --fresh",
+            f"the adapter `{adapter}` was trained on other adapters than those that are here",
+            code="MR452",
+            help=_AGAIN,
         )
     return manifest
 
 
-def verify_parent(manifest: Json, parent_folder: Path, expected: str) -> None:
-    """Raise ModelError unless a parent's adapter is the one that was recorded as ``expected``."""
-    found = read(parent_folder)["sha256"]
-    if found != expected:
+def stands_on(plan: Plan, phase: PhasePlan, adapter: str, run: RunFolder) -> list[str]:
+    """The sha256 of each adapter of this run on which one of a phase stands or is to stand.
+
+    Raises:
+        ModelError: one of them is damaged.
+    """
+    makers = [(plan.phase(str(layer.made_by)), layer.adapter) for layer in below(phase, adapter)]
+    return [read(adapter_folder(run, maker, name))["sha256"] for maker, name in makers]
+
+
+def renamed(manifest: Json, plan: Plan, phase: PhasePlan, run: RunFolder) -> Json:
+    """A manifest as it reads in a run in which phases may be called otherwise."""
+    parents = []
+    for layer, parent in zip(below(phase, manifest["adapter"]), manifest["parents"], strict=True):
+        maker = plan.phase(str(layer.made_by))
+        folder = _relative(adapter_folder(run, maker, layer.adapter), run)
+        parents.append({**parent, "phase": maker.name, "folder": folder})
+    return {**manifest, "phase": phase.name, "recipe": plan.recipe, "parents": parents}
+
+
+def adapter_folder(run: RunFolder, phase: PhasePlan, adapter: str) -> Path:
+    """Where a phase's adapter is."""
+    return run.adapter(phase.name, adapter, alone=len(phase.trained) == 1)
+
+
+def _manifest(folder: Path) -> Json:
+    try:
+        manifest = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
-            f"the adapter `{manifest['adapter']}` stands on another `{parent_folder.parent.name}` than the one here",
-            code="MR452",
-            help="put the original adapter back, or train this phase again",
+            f"the adapter in {folder} has no readable {NAME}",
+            code="MR451",
+            help=f"it was not written by medrecipe, or is damaged: {_AGAIN}",
+        ) from error
+    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
+    if version != SCHEMA_VERSION:
+        raise ModelError(
+            f"{NAME} in {folder} is of version {version}, and this medrecipe reads version {SCHEMA_VERSION}",
+            code="MR453",
+            help="go on with the medrecipe that wrote it, or train the phase again with --fresh",
         )
+    if not _is_whole(manifest):
+        raise ModelError(f"{NAME} in {folder} is damaged", code="MR451", help=_AGAIN)
+    whole: Json = manifest
+    return whole
+
+
+def _is_whole(manifest: Json) -> bool:
+    files, parents = manifest.get("files"), manifest.get("parents")
+    return (
+        isinstance(files, dict)
+        and bool(files)
+        and all(Path(name).name == name for name in files)
+        and isinstance(parents, Sequence)
+        and all(isinstance(p, dict) and isinstance(p.get("sha256"), str) for p in parents)
+        and all(isinstance(manifest.get(name), str) for name in ("adapter", "phase", "fingerprint", "sha256"))
+    )
 
 
 def _files(folder: Path, names: Json | None = None) -> Json:
-    wanted = (
-        sorted(names) if names is not None else sorted(p.name for p in folder.iterdir() if p.name != NAME)
-    )
-    found = {}
-    for name in wanted:
-        path = folder / name
-        if path.is_file():
-            found[name] = {"bytes": path.stat().st_size, "sha256": file_digest(path)}
-    return found
+    found = sorted(names) if names is not None else sorted(p.name for p in folder.iterdir() if p.name != NAME)
+    paths = [folder / name for name in found if (folder / name).is_file()]
+    return {p.name: {"bytes": p.stat().st_size, "sha256": file_digest(p)} for p in paths}
 
 
 def _parent(plan: Plan, layer: LayerPlan, run: RunFolder) -> Json:
     maker = plan.phase(str(layer.made_by))
-    folder = run.adapter(maker.name, layer.adapter, alone=len(maker.trained) == 1)
+    folder = adapter_folder(run, maker, layer.adapter)
     manifest = read(folder)
     return {
         "adapter": layer.adapter,
         "role": layer.role,
         "phase": maker.name,
-        "folder": "../../" + folder.relative_to(run.path / "phases").as_posix(),
+        "folder": _relative(folder, run),
         "sha256": manifest["sha256"],
         "fingerprint": maker.fingerprint,
-        "scale": manifest["scale"],
-        "use_rslora": manifest["use_rslora"],
+        "scale": manifest.get("scale"),
+        "use_rslora": manifest.get("use_rslora"),
     }
 
 
+def _relative(folder: Path, run: RunFolder) -> str:
+    """An adapter's folder as seen from another phase's."""
+    return "../../" + folder.relative_to(run.path / "phases").as_posix()
+
+
 def _scale(folder: Path) -> Json:
-    """How much the adapter's product counts: alpha / r, or alpha / sqrt(r) under rsLoRA (Kalajdzievski 2023)."""
+    """How much the adapter's product counts: alpha / r, or alpha / sqrt(r) under rsLoRA.
+
+    Kalajdzievski 2023. None for adapters that are no LoRA.
+    """
     try:
         config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
         r, alpha, rs = int(config["r"]), float(config["lora_alpha"]), bool(config.get("use_rslora"))
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return {"scale": None, "use_rslora": None}
     return {"scale": alpha / (math.sqrt(r) if rs else r), "use_rslora": rs}

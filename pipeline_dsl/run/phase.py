@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_dsl.api.contracts import Adapter, LanguageModel
-from pipeline_dsl.api.events import ModelReady, PhaseEnd, PhaseStart
+from pipeline_dsl.api.errors import ModelError
+from pipeline_dsl.api.events import ExceptionRaised, ModelReady, PhaseEnd, PhaseStart
 from pipeline_dsl.api.records import StackReport, TrainOutcome
 from pipeline_dsl.plan.choose import make
-from pipeline_dsl.plan.model import PhasePlan
 from pipeline_dsl.run import atomic, manifest, reuse
 from pipeline_dsl.run.context import Context
+from pipeline_dsl.run.desk import PhaseDesk
 from pipeline_dsl.run.judge import Verdict, judge
+from pipeline_dsl.run.selection import Choice, UnfinishedPhaseError
 from pipeline_dsl.run.training import train
 
 RECORD = "phase.json"
@@ -28,42 +30,75 @@ Json = dict[str, Any]
 class PhaseRun:
     """Runs, or takes over, one phase."""
 
-    def __init__(self, context: Context, phase: PhasePlan, index: int) -> None:
+    def __init__(self, context: Context, choice: Choice, index: int, total: int) -> None:
         self._context = context
-        self._phase = phase
-        self._index = index
-        self._folder = context.folder.phase(phase.name)
+        self._choice = choice
+        self._phase = choice.phase
+        self._place = {"index": index, "total": total}
+        self._folder = context.folder.phase(choice.phase.name)
         self._began = time.monotonic()
         self._record = self._read()
+        self._desk = PhaseDesk(context, choice.phase)
 
-    def run(self, reused: Path | None) -> str:
-        """Return the status it ends with: ``finished``, ``reused`` or ``rejected``.
-
-        Args:
-            reused: folder of a finished phase of the same fingerprint in another run.
-        """
-        standing = reused is not None or self._record.get("status") in STANDING
-        self._tell_start(reused=standing)
-        if reused is not None and not self._record:
-            self._take(reused)
+    def run(self) -> str:
+        """Return the status it ends with: ``finished``, ``reused`` or ``rejected``."""
+        stands = self._stands()
+        source = None if stands else self._source()
+        reused = stands or source is not None
+        self._desk.tell(PhaseStart(phase=self._phase.name, reused=reused, **self._place))
+        if source is not None:
+            self._take(source)
         with ExitStack() as closing:
-            trained = None if standing else _closed_by(closing, self._train())
+            trained = None if reused else _closed_by(closing, self._train())
             self._context.score_row(
-                lambda: trained or _closed_by(closing, self._finished_model()), self._phase.name
+                lambda: trained if trained is not None else _closed_by(closing, self._finished_model()),
+                self._phase.name,
+                self._desk.tell_score,
             )
         return self._end(judge(self._phase.retain, self._context.scores.retention(), self._phase.name))
 
-    def _tell_start(self, *, reused: bool) -> None:
-        total = len(self._context.plan.phases)
-        event = PhaseStart(phase=self._phase.name, index=self._index, total=total, reused=reused)
-        self._context.listeners.tell(event)
+    def failed(self, error: BaseException) -> None:
+        """Note that the phase did not come to its end, and why."""
+        if self._record.get("status") == "running":
+            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            self._write(status=status)
+        if isinstance(error, Exception):
+            message = f"{type(error).__name__}: {error}"
+            self._desk.tell_all(ExceptionRaised(phase=self._phase.name, message=message))
+
+    def _stands(self) -> bool:
+        """Whether this run has finished the phase, and its adapters are those that belong here."""
+        if self._record.get("status") not in STANDING:
+            return False
+        try:
+            for name in self._phase.trained:
+                manifest.verify(self._context.plan, self._phase, name, self._context.folder)
+        except ModelError as error:
+            self._context.say(f"{self._phase.name}: {error.message}; the phase is done again")
+            return False
+        return True
+
+    def _source(self) -> Path | None:
+        """A finished phase of another run that can stand in for this one, on what is here."""
+        choice, context = self._choice, self._context
+        source = None
+        if choice.may_reuse:
+            below = {
+                name: manifest.stands_on(context.plan, self._phase, name, context.folder)
+                for name in self._phase.trained
+            }
+            source = reuse.find(self._phase, context.folder.path.parent, below)
+        if source is None and not choice.may_train:
+            raise UnfinishedPhaseError(self._phase.name)
+        return source
 
     def _train(self) -> LanguageModel:
         """Train, write the adapters, and return the model that carries them."""
+        self._record = {}
         self._write(status="running", metrics={})
         model = self._context.load_base(self._phase.seed)
         report = self._context.attach(model, self._phase, trained=False)
-        self._context.listeners.tell(
+        self._desk.tell(
             ModelReady(
                 phase=self._phase.name,
                 trainable_parameters=report.trainable_parameters,
@@ -72,23 +107,22 @@ class PhaseRun:
                 dtype=model.dtype,
             )
         )
-        outcome = train(self._context, self._phase, model)
+        outcome = train(self._context, self._phase, model, self._desk)
         for name in self._phase.trained:
             self._save(model, name, report)
-        self._write(status="trained", metrics=self._metrics(outcome, report))
+        self._write(status="trained", metrics=_metrics(outcome, report))
         return model
 
     def _save(self, model: LanguageModel, name: str, report: StackReport) -> None:
-        adapter: Adapter = make(self._context.catalog, self._context.plan.adapters[name])
+        context = self._context
+        adapter: Adapter = make(context.catalog, context.plan.adapters[name])
 
         def fill(folder: Path) -> None:
             adapter.save(model, name, folder)
-            description = manifest.describe(
-                self._context.plan, self._phase, name, folder, self._context.folder, report
-            )
-            atomic.write_json(folder / manifest.NAME, description)
+            described = manifest.describe(context.plan, self._phase, name, folder, context.folder, report)
+            atomic.write_json(folder / manifest.NAME, described)
 
-        atomic.make_folder(self._adapter_folder(name), fill)
+        atomic.make_folder(manifest.adapter_folder(context.folder, self._phase, name), fill)
 
     def _finished_model(self) -> LanguageModel:
         """The base with this phase's finished stack."""
@@ -97,8 +131,9 @@ class PhaseRun:
         return model
 
     def _take(self, source: Path) -> None:
-        reuse.take(source, self._context.folder, self._phase.name)
         earlier = _json(source / RECORD)
+        reuse.take(source, self._context.plan, self._phase, self._context.folder)
+        self._record = {}
         self._write(status="reused", metrics=earlier["metrics"], reused_from=source.parent.parent.name)
 
     def _end(self, verdicts: tuple[Verdict, ...]) -> str:
@@ -107,14 +142,10 @@ class PhaseRun:
                 self._context.say(f"{self._phase.name}: retention of {verdict.text()}")
         status = "rejected" if any(v.rejects for v in verdicts) else self._final_status()
         seconds = time.monotonic() - self._began
-        metrics = {**self._record["metrics"], **self._own_score()}
-        if "seconds" not in metrics:
-            metrics["seconds"] = round(seconds, 3)
+        metrics = {"seconds": round(seconds, 3), **self._record["metrics"], **self._own_score()}
         self._write(status=status, metrics=metrics, contracts=[_plain(v) for v in verdicts])
-        names = self._phase.trained
-        adapter = self._context.folder.relative(self._adapter_folder(names[0])) if names else None
-        self._context.listeners.tell(
-            PhaseEnd(phase=self._phase.name, status=status, adapter=adapter, seconds=seconds)
+        self._desk.tell(
+            PhaseEnd(phase=self._phase.name, status=status, adapter=self._adapter(), seconds=seconds)
         )
         return status
 
@@ -124,22 +155,14 @@ class PhaseRun:
     def _own_score(self) -> Json:
         if self._phase.task is None:
             return {}
-        score = self._context.scores.retention().cells[(self._phase.name, self._phase.task)]
+        score = self._context.scores.retention().cells[self._phase.name, self._phase.task]
         return {self._phase.task: score.value}
 
-    def _metrics(self, outcome: TrainOutcome, report: StackReport) -> Json:
-        return {
-            "steps": outcome.steps,
-            "epochs": outcome.epochs,
-            "loss": outcome.loss,
-            "label_tokens": outcome.label_tokens,
-            "stopped": outcome.stopped,
-            "trainable_parameters": report.trainable_parameters,
-            "total_parameters": report.total_parameters,
-        }
-
-    def _adapter_folder(self, name: str) -> Path:
-        return self._context.folder.adapter(self._phase.name, name, alone=len(self._phase.trained) == 1)
+    def _adapter(self) -> str | None:
+        """Where its first adapter is, relative to the run's folder."""
+        context, names = self._context, self._phase.trained
+        folder = manifest.adapter_folder(context.folder, self._phase, names[0]) if names else None
+        return context.folder.relative(folder) if folder else None
 
     def _read(self) -> Json:
         """This phase's record in this run, if it is of the same fingerprint."""
@@ -147,15 +170,15 @@ class PhaseRun:
             record = _json(self._folder / RECORD)
         except (OSError, ValueError):
             return {}
-        return record if record.get("fingerprint") == self._phase.fingerprint else {}
+        same = isinstance(record, dict) and record.get("fingerprint") == self._phase.fingerprint
+        return record if same and isinstance(record.get("metrics"), dict) else {}
 
     def _write(self, **changes: Any) -> None:
-        names = self._phase.trained
         self._record = {
             "schema_version": 1,
             "name": self._phase.name,
             "fingerprint": self._phase.fingerprint,
-            "adapter": self._context.folder.relative(self._adapter_folder(names[0])) if names else None,
+            "adapter": self._adapter(),
             "own_task": self._phase.task,
             "reused_from": None,
             **self._record,
@@ -169,9 +192,20 @@ def _closed_by(closing: ExitStack, model: LanguageModel) -> LanguageModel:
     return model
 
 
-def _json(path: Path) -> Json:
-    data: Json = json.loads(path.read_text(encoding="utf-8"))
-    return data
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _metrics(outcome: TrainOutcome, report: StackReport) -> Json:
+    return {
+        "steps": outcome.steps,
+        "epochs": outcome.epochs,
+        "loss": outcome.loss,
+        "label_tokens": outcome.label_tokens,
+        "stopped": outcome.stopped,
+        "trainable_parameters": report.trainable_parameters,
+        "total_parameters": report.total_parameters,
+    }
 
 
 def _plain(verdict: Verdict) -> Json:

@@ -38,17 +38,17 @@ class Retention:
 
     def gain(self, row: str, task: str) -> float | None:
         """R[row][task] as a number that grows with what is known, or None."""
-        score = self.cells.get((row, task))
+        score = self._known(row, task)
         if score is None or score.higher_is_better:
             return score.value if score else None
-        start = self.cells.get((BASE, task))
+        start = self._known(BASE, task)
         if start is None or start.value <= 0 or score.value <= 0:
             return None
         return -math.log(score.value / start.value)
 
     def best_before(self, row: str, task: str) -> Score | None:
         """The best score on a task in the rows above ``row``."""
-        earlier = [self.cells.get((r, task)) for r in self.rows[: self.rows.index(row)]]
+        earlier = [self._known(r, task) for r in self.rows[: self.rows.index(row)]]
         scores = [s for s in earlier if s is not None]
         if not scores:
             return None
@@ -72,14 +72,19 @@ class Retention:
 
     def to_json(self) -> dict[str, Any]:
         """The matrix as ``runs show --json`` prints it; unscored cells are null."""
-        scored = [[self.cells.get((row, task)) for task in self.tasks] for row in self.rows]
+        scored = [[self._known(row, task) for task in self.tasks] for row in self.rows]
         return {
             "tasks": list(self.tasks),
             "rows": list(self.rows),
             "scores": [[s.value if s else None for s in row] for row in scored],
-            "intervals": [[[s.low, s.high] if s else None for s in row] for row in scored],
+            "intervals": [[_interval(s) for s in row] for row in scored],
             **self.summary(),
         }
+
+    def _known(self, row: str, task: str) -> Score | None:
+        """A score that is a number: what came out as none was not measured."""
+        score = self.cells.get((row, task))
+        return score if score and math.isfinite(score.value) else None
 
     def _forgotten(self, row: str, task: str, last: str) -> float | None:
         since = self.rows[self.rows.index(row) : self.rows.index(last)]
@@ -89,6 +94,12 @@ class Retention:
     def _forward(self, row: str, task: str) -> float | None:
         before = self.rows[self.rows.index(row) - 1]
         return _minus(self.gain(before, task), self.gain(BASE, task))
+
+
+def _interval(score: Score | None) -> list[float] | None:
+    if score is None or not (math.isfinite(score.low) and math.isfinite(score.high)):
+        return None
+    return [score.low, score.high]
 
 
 def _minus(a: float | None, b: float | None) -> float | None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline_dsl.api.errors import ModelError
 from pipeline_dsl.plan.model import PhasePlan, Plan
-from pipeline_dsl.run import manifest
+from pipeline_dsl.run import atomic, manifest
 from pipeline_dsl.run.folder import RunFolder
 
-REUSABLE = frozenset({"finished", "reused"})
+REUSABLE = frozenset({"finished", "reused", "rejected"})
+"""States of a phase that can be taken over. Contracts are judged anew, so that a rejected one stays rejected
+unless its contract changed."""
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,61 +32,119 @@ class Reason:
 
 def reusable(plan: Plan, runs: Path) -> dict[str, Reason]:
     """Say for each phase whether a finished one of the same fingerprint is there."""
-    return {phase.name: _reason(phase, runs / plan.project) for phase in plan.phases}
+    project = runs / plan.project
+    sources: dict[str, Path | None] = {}
+    for phase in plan.phases:
+        ready = all(sources[name] is not None for name in phase.parents)
+        sources[phase.name] = find(phase, project, _stands_on(phase, sources)) if ready else None
+    return {phase.name: _reason(phase, project, sources) for phase in plan.phases}
 
 
-def find(phase: PhasePlan, project: Path) -> Path | None:
-    """Folder of the newest finished phase with this fingerprint whose adapters are intact."""
-    for folder, record in _records(project):
-        if record.get("fingerprint") == phase.fingerprint and record.get("status") in REUSABLE:
-            adapters = sorted(p.parent for p in folder.glob(f"adapter*/{manifest.NAME}"))
-            if adapters and all(_intact(adapter) for adapter in adapters):
-                return folder
+def find(
+    phase: PhasePlan, project: Path, stands_on: Mapping[str, Sequence[str]] | None = None
+) -> Path | None:
+    """Folder of the newest finished phase with this fingerprint whose adapters are intact.
+
+    Args:
+        phase: the phase that is wanted.
+        project: the folder of the project's runs.
+        stands_on: for each adapter that the phase trains, the sha256 of those below it: one that was trained
+            on other weights is another adapter, whatever its fingerprint. None: whatever it stands on.
+    """
+    for folder, record in records(project):
+        if record.get("fingerprint") != phase.fingerprint or record.get("status") not in REUSABLE:
+            continue
+        found = _adapters(folder)
+        if set(found) == set(phase.trained) and stands_on in (None, found):
+            return folder
     return None
 
 
-def take(source: Path, run: RunFolder, phase: str) -> None:
+def take(source: Path, plan: Plan, phase: PhasePlan, run: RunFolder) -> None:
     """Copy a finished phase's adapters into this run's folder, which then stands on nothing else."""
     for adapter in source.glob("adapter*"):
-        target = run.phase(phase) / adapter.name
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(adapter, target)
+        described = manifest.read(adapter)
+
+        def fill(folder: Path, adapter: Path = adapter, described: Json = described) -> None:
+            shutil.copytree(adapter, folder, dirs_exist_ok=True)
+            atomic.write_json(folder / manifest.NAME, manifest.renamed(described, plan, phase, run))
+
+        atomic.make_folder(manifest.adapter_folder(run, phase, described["adapter"]), fill)
 
 
-def _reason(phase: PhasePlan, project: Path) -> Reason:
-    if not phase.fingerprint:
-        return Reason(phase=phase.name, reused_from=None, text="will run: the base is not here yet")
-    source = find(phase, project)
+def records(project: Path) -> Iterator[tuple[Path, Json]]:
+    """Every readable phase record of a project, newest run first."""
+    for path in sorted(project.glob("*/phases/*/phase.json"), reverse=True):
+        record = _json(path)
+        if isinstance(record, dict):
+            yield path.parent, record
+
+
+def cells_of(project: Path) -> Iterator[Sequence[Json]]:
+    """The scored cells of every run of a project, newest first: see ``scores.Scores``."""
+    for path in sorted(project.glob("*/retention.json"), reverse=True):
+        yield cells_in(path.parent)
+
+
+def cells_in(run: Path) -> Sequence[Json]:
+    """The scored cells of one run; none where there are none that can be read."""
+    data = _json(run / "retention.json")
+    cells = data.get("cells") if isinstance(data, dict) else None
+    return cells if isinstance(cells, list) else []
+
+
+def _reason(phase: PhasePlan, project: Path, sources: Mapping[str, Path | None]) -> Reason:
+    source = sources[phase.name]
     if source is not None:
         run = source.parent.parent.name
         return Reason(phase=phase.name, reused_from=run, text=f"reused from run {run}: same fingerprint")
-    earlier = [r for f, r in _records(project) if f.name == phase.name and r.get("status") in REUSABLE]
-    why = "its fingerprint changed" if earlier else "no finished run of it"
-    return Reason(phase=phase.name, reused_from=None, text=f"will run: {why}")
+    return Reason(phase=phase.name, reused_from=None, text=f"will run: {_why(phase, project, sources)}")
 
 
-def _records(project: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Every phase record of a project, newest run first."""
-    for path in sorted(project.glob("*/phases/*/phase.json"), reverse=True):
+def _why(phase: PhasePlan, project: Path, sources: Mapping[str, Path | None]) -> str:
+    if not phase.fingerprint:
+        return "the base is not here yet"
+    again = [name for name in phase.parents if sources[name] is None]
+    if again and find(phase, project) is not None:
+        return f"it stands on {' and '.join(again)}"
+    done = (r for f, r in records(project) if f.name == phase.name and r.get("status") in REUSABLE)
+    earlier = next(done, None)
+    if earlier is None:
+        return "no finished run of it"
+    same = earlier.get("fingerprint") == phase.fingerprint
+    return "its finished adapters are damaged or stand on others" if same else "its fingerprint changed"
+
+
+def _stands_on(phase: PhasePlan, sources: Mapping[str, Path | None]) -> dict[str, list[str]]:
+    """What each adapter of a phase would stand on if its parents were taken over from these folders."""
+    shas: dict[tuple[str, str], str] = {}
+    for name in phase.parents:
+        if (source := sources[name]) is not None:
+            shas |= {(name, described["adapter"]): described["sha256"] for described in _manifests(source)}
+    return {
+        adapter: [shas.get((str(x.made_by), x.adapter), "") for x in manifest.below(phase, adapter)]
+        for adapter in phase.trained
+    }
+
+
+def _adapters(folder: Path) -> dict[str, list[str]]:
+    """The intact adapters of a phase's folder, each with the sha256 of those that it stands on."""
+    return {
+        described["adapter"]: [parent["sha256"] for parent in described["parents"]]
+        for described in _manifests(folder)
+    }
+
+
+def _manifests(folder: Path) -> Iterator[Json]:
+    for path in sorted(folder.glob(f"adapter*/{manifest.NAME}")):
         try:
-            yield path.parent, json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            yield manifest.read(path.parent)
+        except ModelError:
             continue
 
 
-def _intact(adapter: Path) -> bool:
+def _json(path: Path) -> Any:
     try:
-        manifest.read(adapter)
-    except ModelError:
-        return False
-    return True
-
-
-def cells_of(project: Path) -> Iterator[Sequence[dict[str, Any]]]:
-    """The scored cells of every run of a project, newest first: see ``scores.Scores``."""
-    for path in sorted(project.glob("*/retention.json"), reverse=True):
-        try:
-            yield json.loads(path.read_text(encoding="utf-8"))["cells"]
-        except (OSError, ValueError, KeyError):
-            continue
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None

@@ -8,6 +8,7 @@ from typing import Any
 from pipeline_dsl.api.contracts import LanguageModel, Metric
 from pipeline_dsl.api.records import Sample, Score
 from pipeline_dsl.plan.choose import make
+from pipeline_dsl.plan.hashing import verify_files
 from pipeline_dsl.plan.mix import render
 from pipeline_dsl.plan.model import Plan
 from pipeline_dsl.registry import Catalog
@@ -22,9 +23,14 @@ class Scorer:
         self._samples: dict[str, tuple[Sample, ...]] = {}
 
     def score(self, model: LanguageModel, task: str) -> Score:
-        """Score one task."""
+        """Score one task.
+
+        Raises:
+            DataError: its data is not what was planned with.
+        """
         planned = self._plan.task(task)
         if task not in self._samples:
+            verify_files(self._plan, {planned.data})
             self._samples[task] = render(
                 self._plan, planned.data, planned.template, planned.limit, self._catalog
             )
@@ -58,5 +64,13 @@ def score_to_json(score: Score) -> dict[str, Any]:
 
 
 def score_from_json(data: dict[str, Any]) -> Score:
-    """The score that ``score_to_json`` wrote."""
-    return Score(**data)
+    """The score that ``score_to_json`` wrote.
+
+    Raises:
+        TypeError: it is none, or has no number for its value.
+    """
+    score = Score(**data)
+    if not all(isinstance(v, int | float) for v in (score.value, score.low, score.high)):
+        msg = "a score without its value"
+        raise TypeError(msg)
+    return score

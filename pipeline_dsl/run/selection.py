@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import ClassVar
 
 from pipeline_dsl.api.errors import MedrecipeError
+from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.plan.model import PhasePlan, Plan
 from pipeline_dsl.run import reuse
 from pipeline_dsl.run.request import RunRequest
@@ -14,10 +15,13 @@ from pipeline_dsl.run.request import RunRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """A phase of this run. ``reused`` is the folder of the finished phase that stands in for it."""
+    """A phase of a run."""
 
     phase: PhasePlan
-    reused: Path | None
+    may_train: bool
+    """False for one that was not asked for: those that were stand on it."""
+    may_reuse: bool
+    """Whether a finished phase of the same fingerprint may stand in for it."""
 
 
 def select(plan: Plan, request: RunRequest) -> tuple[Choice, ...]:
@@ -30,18 +34,11 @@ def select(plan: Plan, request: RunRequest) -> tuple[Choice, ...]:
     needed = _with_parents(plan, asked)
     project = request.runs / plan.project
     choices = []
-    for phase in plan.phases:
-        if phase.name not in needed:
-            continue
+    for phase in (p for p in plan.phases if p.name in needed):
         wanted = phase.name in asked
-        found = None if wanted and request.fresh else reuse.find(phase, project)
-        if not wanted and found is None:
-            raise MedrecipeError(
-                f"the phase `{phase.name}`, on which the asked-for ones stand, has no finished run to reuse",
-                help=f"run it first: leave out --phase and --from, or add --phase {phase.name}",
-                code="MR261",
-            )
-        choices.append(Choice(phase=phase, reused=found))
+        if not wanted and reuse.find(phase, project) is None:
+            raise UnfinishedPhaseError(phase.name)
+        choices.append(Choice(phase=phase, may_train=wanted, may_reuse=not (wanted and request.fresh)))
     return tuple(choices)
 
 
@@ -67,8 +64,21 @@ def _with_parents(plan: Plan, asked: frozenset[str]) -> frozenset[str]:
 class UnknownPhaseError(MedrecipeError):
     """A phase was asked for that the recipe does not have (exit 2)."""
 
-    exit_code = 2
-    general_code = "MR262"
+    exit_code: ClassVar[int] = 2
+    general_code: ClassVar[str] = PlanCode.UNKNOWN_PHASE.code
 
     def __init__(self, name: str, names: Sequence[str]) -> None:
         super().__init__(f"the recipe has no phase `{name}`", help="its phases are " + ", ".join(names))
+
+
+class UnfinishedPhaseError(MedrecipeError):
+    """A phase that is needed, and was not asked for, cannot be taken over (exit 2)."""
+
+    exit_code: ClassVar[int] = 2
+    general_code: ClassVar[str] = PlanCode.PHASE_NOT_FINISHED.code
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"the phase `{name}`, on which the asked-for ones stand, has no finished run to reuse",
+            help=f"run it first: leave out --phase and --from, or add --phase {name}",
+        )

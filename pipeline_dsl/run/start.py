@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from pipeline_dsl.api.contracts import Executor, Tracker
-from pipeline_dsl.api.errors import LockedError, MedrecipeError
-from pipeline_dsl.api.events import ExceptionRaised, RunEnd, RunStart
+from pipeline_dsl.api.errors import MedrecipeError
+from pipeline_dsl.api.events import RunEnd, RunStart
 from pipeline_dsl.plan.choose import make
 from pipeline_dsl.plan.estimate import identify
-from pipeline_dsl.plan.hashing import verify_files
-from pipeline_dsl.plan.model import Plan, from_json, to_json
+from pipeline_dsl.plan.model import Plan, to_json
 from pipeline_dsl.registry import Catalog
-from pipeline_dsl.run import history, liveness
+from pipeline_dsl.run import liveness, resume
 from pipeline_dsl.run.context import Context
+from pipeline_dsl.run.desk import RunDesk
 from pipeline_dsl.run.environment import environment
 from pipeline_dsl.run.folder import RunFolder, new_folder
 from pipeline_dsl.run.interrupt import Interrupts
-from pipeline_dsl.run.listeners import Listeners
+from pipeline_dsl.run.listeners import Listeners, named
+from pipeline_dsl.run.lock import locked
 from pipeline_dsl.run.phase import PhaseRun
 from pipeline_dsl.run.request import RunOutcome, RunRequest
 from pipeline_dsl.run.retention import BASE
@@ -40,53 +40,44 @@ def run_plan(request: RunRequest, catalog: Catalog) -> RunOutcome:
         MedrecipeError: the run failed for a reason that its user can act on; its folder says ``failed``.
     """
     plan = identify(request.plan, catalog, request.say)
-    if request.resume is None:
+    earlier: resume.Earlier | None = None
+    with ExitStack() as holding:
+        if request.resume is None:
+            select(plan, request)
+            folder = new_folder(request.runs, plan.project)
+            holding.enter_context(locked(folder.path))
+            _begin(plan, folder, request.recipe_text)
+        else:
+            folder = resume.folder_of(request.runs, request.resume)
+            holding.enter_context(locked(folder.path))
+            earlier = resume.reopen(plan, folder, request.runs, catalog)
+            plan = earlier.plan
         choices = select(plan, request)
-        folder = _begin(plan, request)
-    else:
-        folder = _reopen(request, request.resume)
-        plan = _same(plan, folder)
-        choices = select(plan, request)
-    return _Run(plan, folder, request, catalog).carry_out(choices)
+        return _Run(plan, folder, request, catalog, earlier).carry_out(choices)
 
 
-def _begin(plan: Plan, request: RunRequest) -> RunFolder:
-    folder = new_folder(request.runs, plan.project)
-    folder.write_text("recipe.sdn", request.recipe_text)
+def _begin(plan: Plan, folder: RunFolder, recipe_text: str) -> None:
+    folder.write_text("recipe.sdn", recipe_text)
     folder.write_json("plan.json", to_json(plan))
     folder.write_json("environment.json", environment(plan))
     (folder.path / "artifacts").mkdir()
-    return folder
-
-
-def _reopen(request: RunRequest, run_id: str) -> RunFolder:
-    detail = history.show_run(request.runs, run_id)
-    if detail.status == "running":
-        raise LockedError(f"the run {detail.id} is still running", help="wait for it, or end it first")
-    return RunFolder(Path(detail.folder))
-
-
-def _same(plan: Plan, folder: RunFolder) -> Plan:
-    """The run's own plan, after seeing that data and base are still what it was made for."""
-    stored = from_json(folder.read_json("plan.json"))
-    verify_files(stored)
-    if stored.base != plan.base:
-        raise MedrecipeError(
-            f"the base of run {folder.id} is not the one that is here now",
-            help="start a new run: its phases stand on another base",
-            code="MR452",
-        )
-    return stored
 
 
 class _Run:
     """One run while it lasts."""
 
-    def __init__(self, plan: Plan, folder: RunFolder, request: RunRequest, catalog: Catalog) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        folder: RunFolder,
+        request: RunRequest,
+        catalog: Catalog,
+        earlier: resume.Earlier | None,
+    ) -> None:
         trackers = [(f"{ref.plugin}/{ref.name}", make(catalog, ref)) for ref in plan.trackers]
         self._trackers: Sequence[tuple[str, Tracker]] = trackers
         self._plan = plan
-        self._request = request
+        self._earlier = earlier
         self._began = time.monotonic()
         self._executor: Executor = make(catalog, plan.executor)
         self._context = Context(
@@ -99,18 +90,21 @@ class _Run:
             interrupts=Interrupts(request.say),
             say=request.say,
         )
+        self._desk = RunDesk(self._context)
 
     def carry_out(self, choices: Sequence[Choice]) -> RunOutcome:
         """Run to the end, and say how it ended whatever happens."""
-        self._start(choices)
-        status = "failed"
         try:
             with self._context.interrupts.watching():
+                self._start(choices)
                 status = self._phases(choices)
         except KeyboardInterrupt:
             status = "interrupted"
-        finally:
-            self._tell_end(status)
+        except BaseException:
+            with suppress(MedrecipeError):  # what ended the run is what its user has to know
+                self._tell_end("failed")
+            raise
+        self._tell_end(status)
         return RunOutcome(
             id=self._context.folder.id,
             folder=self._context.folder.path,
@@ -120,33 +114,36 @@ class _Run:
 
     def _start(self, choices: Sequence[Choice]) -> None:
         facts = self._facts()
-        for _, tracker in self._trackers:
-            tracker.open(self._context.folder, facts)
-        self._context.listeners.tell(
-            RunStart(
-                run=self._context.folder.id,
-                project=self._plan.project,
-                recipe=self._plan.recipe,
-                profile=self._plan.profile,
-                phases=tuple(c.phase.name for c in choices),
-                resumed=self._request.resume is not None,
-            )
+        for name, tracker in self._trackers:
+            with named(f"the tracker `{name}`", "its start"):
+                tracker.open(self._context.folder, facts)
+        event = RunStart(
+            run=self._context.folder.id,
+            project=self._plan.project,
+            recipe=self._plan.recipe,
+            profile=self._plan.profile,
+            phases=tuple(c.phase.name for c in choices),
+            resumed=self._earlier is not None,
         )
+        self._context.listeners.tell(event)
+        self._desk.tell(event)
 
     def _facts(self) -> dict[str, Any]:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
         return {
             "id": self._context.folder.id,
             "project": self._plan.project,
             "recipe": self._plan.recipe,
             "profile": self._plan.profile,
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "started": self._earlier.started if self._earlier and self._earlier.started else now,
             **liveness.this_process(),
+            **({"metrics_seq": self._earlier.metrics_seq} if self._earlier else {}),
         }
 
     def _phases(self, choices: Sequence[Choice]) -> str:
         self._score_base()
         for index, choice in enumerate(choices):
-            status = self._phase(choice, index)
+            status = self._phase(PhaseRun(self._context, choice, index, len(choices)), choice.phase.name)
             if status == "rejected":
                 return status
         return "finished"
@@ -159,19 +156,20 @@ class _Run:
                 closing.callback(model.close)
                 return model
 
-            self._context.score_row(load, BASE)
+            self._context.score_row(load, BASE, self._context.tell_base_score)
 
-    def _phase(self, choice: Choice, index: int) -> str:
-        work = PhaseRun(self._context, choice.phase, index)
+    def _phase(self, work: PhaseRun, name: str) -> str:
         try:
-            status: str = self._executor.execute(choice.phase.name, lambda: work.run(choice.reused))
-        except Exception as error:
-            self._context.listeners.tell(
-                ExceptionRaised(phase=choice.phase.name, message=f"{type(error).__name__}: {error}")
-            )
+            status: str = self._executor.execute(name, work.run)
+        except BaseException as error:
+            with suppress(MedrecipeError):
+                work.failed(error)
             raise
         return status
 
     def _tell_end(self, status: str) -> None:
-        seconds = time.monotonic() - self._began
-        self._context.listeners.tell(RunEnd(run=self._context.folder.id, status=status, seconds=seconds))
+        before = self._earlier.seconds if self._earlier else 0.0
+        seconds = before + time.monotonic() - self._began
+        event = RunEnd(run=self._context.folder.id, status=status, seconds=seconds)
+        self._context.listeners.tell_all(event)
+        self._desk.tell(event)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from lark import Lark, Token
 from lark.lexer import Lexer
+
+from pipeline_dsl.syntax import tables
+
+TEXT = Path(__file__).with_name("recipe.lark")
 
 
 class _NoLexer(Lexer):  # type: ignore[misc]  # lark ships no types
@@ -25,10 +29,14 @@ class _NoLexer(Lexer):  # type: ignore[misc]  # lark ships no types
 
 @cache
 def grammar() -> Lark:
-    """The LALR parser of ``recipe.lark``."""
-    text = files("pipeline_dsl.syntax").joinpath("recipe.lark").read_text("utf-8")
+    """The LALR parser of ``recipe.lark``, from its stored tables where they are of this grammar."""
+    return tables.load(TEXT.read_text(encoding="utf-8"), _NoLexer) or build()
+
+
+def build() -> Lark:
+    """Build the parser from the grammar's text."""
     return Lark(
-        text,
+        TEXT.read_text(encoding="utf-8"),
         parser="lalr",
         lexer=_NoLexer,
         start=["document", "alone"],

@@ -25,13 +25,13 @@ def test_a_page_shows_what_is_printed(page: Path, tmp_path, monkeypatch, regener
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
-    found = CONSOLE.sub(lambda block: f"```console\n{session(block[1])}```", text)
+    found = CONSOLE.sub(lambda block: f"```console\n{transcript(block[1])}```", text)
     if regenerate:
         page.write_text(found, encoding="utf-8")
     assert found == text or regenerate
 
 
-def session(block: str) -> str:
+def transcript(block: str) -> str:
     commands = [line for line in block.splitlines() if line.startswith("$ ")]
     return "".join(f"{command}\n{printed(command)}" for command in commands)
 

@@ -151,3 +151,11 @@ def test_the_variable_names_the_folder(medrecipe, runs, monkeypatch, tmp_path):
     monkeypatch.setenv("MEDRECIPE_RUNS", "elsewhere")
     assert medrecipe("runs", "list").out == ""
     assert medrecipe("runs", "list", "--runs", str(runs)).out
+
+
+def test_json_holds_no_nan(medrecipe, runs):
+    path = runs / "한국어" / ID / "phases" / "one" / "phase.json"
+    path.write_text('{"name": "one", "status": "finished", "metrics": {"loss": NaN, "best": Infinity}}')
+    out = medrecipe("runs", "show", ID, "--json").out
+    assert json.loads(out)["run"]["phases"][0]["metrics"] == {"loss": None, "best": None}
+    assert "NaN" not in out

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -16,12 +16,16 @@ from pipeline_dsl.syntax.parser import parse
 
 
 def provider(name: str, factory=SimpleNamespace, **more) -> Provider:
-    return Provider(name=name, summary=f"the {name}", factory=lambda options: factory(options=options), **more)
+    return Provider(
+        name=name, summary=f"the {name}", factory=lambda options: factory(options=options), **more
+    )
 
 
 def use(name: str, options: str = "") -> Use:
     source = Source.of("recipe.sdn", f"use: {name}")
-    return Use(name=name, options=parse(Source.of("recipe.sdn", options)).root, span=Span(source, 5, 5 + len(name)))
+    return Use(
+        name=name, options=parse(Source.of("recipe.sdn", options)).root, span=Span(source, 5, 5 + len(name))
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +44,7 @@ class Even:
 class Impossible:
     """Options of a type that has no schema."""
 
-    thing: Set[str] = option(frozenset(), doc="a set")
+    thing: AbstractSet[str] = option(frozenset(), doc="a set")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +83,9 @@ def test_the_same_name_of_another_kind_is_another_thing(plugin):
 
 
 def test_an_unknown_name_is_told_with_the_nearest_and_all(plugin):
-    catalog = build_catalog(entries=[plugin("mini", (Kind.METRIC, provider("accuracy")), (Kind.METRIC, provider("f1")))])
+    catalog = build_catalog(
+        entries=[plugin("mini", (Kind.METRIC, provider("accuracy")), (Kind.METRIC, provider("f1")))]
+    )
     chosen, (finding,) = choose(catalog, Kind.METRIC, use("acuracy"))
     assert chosen is None
     assert (finding.code, finding.message) == ("MR301", "no plugin offers the metric `acuracy`")
@@ -211,7 +217,10 @@ def test_a_misspelt_hook_is_an_error(plugin):
     def medrecipe_metrisc():
         return []
 
-    entries = [plugin("typo", medrecipe_metrisc=medrecipe_metrisc), plugin("fine", (Kind.METRIC, provider("f1")))]
+    entries = [
+        plugin("typo", medrecipe_metrisc=medrecipe_metrisc),
+        plugin("fine", (Kind.METRIC, provider("f1"))),
+    ]
     catalog = build_catalog(entries=entries)
     assert [p.name for p in catalog.broken] == ["typo"]
     assert "medrecipe_metrisc" in catalog.broken[0].reason
@@ -235,7 +244,10 @@ def test_an_offer_that_is_no_list_of_providers_breaks_its_plugin_alone(plugin, o
     def medrecipe_metrics():
         return offered
 
-    entries = [plugin("odd", medrecipe_metrics=medrecipe_metrics), plugin("fine", (Kind.METRIC, provider("f1")))]
+    entries = [
+        plugin("odd", medrecipe_metrics=medrecipe_metrics),
+        plugin("fine", (Kind.METRIC, provider("f1"))),
+    ]
     catalog = build_catalog(entries=entries)
     assert [p.name for p in catalog.broken] == ["odd"]
     assert catalog.names(Kind.METRIC) == ("f1",)

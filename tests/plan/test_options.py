@@ -55,7 +55,7 @@ def read(text: str, options: type = Options, source: str = "recipe.sdn"):
 
 
 def only(text: str, options: type = Options):
-    values, (finding,) = read(text, options)
+    (finding,) = read(text, options)[1]
     return finding
 
 
@@ -105,7 +105,11 @@ def test_a_whole_number_for_a_real_option_becomes_a_real_number():
 @pytest.mark.parametrize(
     ("text", "code", "message"),
     [
-        ('whole: "4"', "MR304", '`whole` must be a whole number of at least 1 and of at most 64, not the text "4"'),
+        (
+            'whole: "4"',
+            "MR304",
+            '`whole` must be a whole number of at least 1 and of at most 64, not the text "4"',
+        ),
         ("whole: 1.5", "MR304", "`whole` must be a whole number of at least 1 and of at most 64, not 1.5"),
         ("whole: 4.0", "MR304", "`whole` must be a whole number of at least 1 and of at most 64, not 4.0"),
         ("whole: true", "MR304", "`whole` must be a whole number of at least 1 and of at most 64, not true"),
@@ -126,7 +130,11 @@ def test_a_whole_number_for_a_real_option_becomes_a_real_number():
         ("perhaps: 0", "MR305", "`perhaps` must be a whole number of at least 1 or null, not 0"),
         ("words: a", "MR304", '`words` must be a list of text, not the text "a"'),
         ("words: [a, 5]", "MR304", "`words` must be text, not 5"),
-        ("numbers: []", "MR305", "`numbers` must be a list of whole numbers with at least 1 item, not a list"),
+        (
+            "numbers: []",
+            "MR305",
+            "`numbers` must be a list of whole numbers with at least 1 item, not a list",
+        ),
         ("either: 5", "MR304", "`either` must be a list of text or one of `all` or null, not 5"),
         ("ranks: {q: a}", "MR304", '`ranks` must be a whole number, not the text "a"'),
         ("ranks: [1]", "MR304", "`ranks` must be a block of `key: value` or null, not a list"),
@@ -226,7 +234,7 @@ def test_an_options_class_of_an_unknown_type_is_the_plugins_fault():
     class Wrong:
         """No schema can be made of this."""
 
-        thing: set[Any] = option(doc="a set")
+        thing: set[Any] = option(doc="a set")  # noqa: RUF009 - as every option is declared
 
     with pytest.raises(TypeError, match="an option cannot have the type"):
         schema_of(Wrong)

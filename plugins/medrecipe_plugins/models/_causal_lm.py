@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medrecipe_plugins.models import _hub
-from medrecipe_plugins.models._checkpoint import Checkpoint, weight_files
+from medrecipe_plugins.models._checkpoint import Checkpoint, has_tokenizer, weight_files
 from pipeline_dsl.api import ModelError
 
 if TYPE_CHECKING:
@@ -56,8 +56,9 @@ def _from_hub(name: str, options: Options, say: Callable[[str], None] | None) ->
 
 
 def _whole(folder: Path, name: str) -> bool:
-    """Whether a cached snapshot has its weights: an interrupted download leaves a part."""
+    """Whether a cached snapshot has weights and tokenizer: an interrupted download leaves a part."""
+    checkpoint = Checkpoint(folder=folder, name=name)
     try:
-        return bool(weight_files(Checkpoint(folder=folder, name=name)))
+        return bool(weight_files(checkpoint)) and has_tokenizer(checkpoint)
     except ModelError:
         return False

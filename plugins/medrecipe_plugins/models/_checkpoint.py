@@ -99,6 +99,13 @@ def weight_files(checkpoint: Checkpoint) -> list[Path]:
     return [folder / name for name in names]
 
 
+def has_tokenizer(checkpoint: Checkpoint) -> bool:
+    """Return whether a file that makes a tokenizer is there."""
+    return any(
+        (checkpoint.folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")
+    )
+
+
 def _refuse_without_safetensors(checkpoint: Checkpoint, pickles: Sequence[str]) -> None:
     if pickles:
         raise ModelError(

@@ -24,6 +24,6 @@ def quiet_libraries() -> Iterator[None]:
     finally:
         logging.set_verbosity(verbosity)
         if bars:
-            logging.enable_progress_bar()
-        if not hub_bars_off:
-            hub.enable_progress_bars()
+            logging.enable_progress_bar()  # which turns the hub's on as well
+        if hub_bars_off:
+            hub.disable_progress_bars()

@@ -55,6 +55,19 @@ def test_what_is_observed_does_not_depend_on_the_batch_size(tiny_model, need) ->
         assert one.choice_scores == pytest.approx(other.choice_scores, abs=1e-4)
 
 
+def test_13_texts_do_not_depend_on_the_side_of_the_padding(tiny_model) -> None:
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():  # a model whose next token hangs on every token before it
+        for layer in tiny_model.module.model.layers.parameters():
+            layer.add_(torch.randn(layer.shape, generator=generator) * 0.5)
+    texts = []
+    for budget in (1, 10_000):
+        tiny_model.token_budget = budget
+        texts.append([o.text for o in tiny_model.observe(samples(), Need.COMPLETIONS, max_new_tokens=6)])
+    assert texts[0] == texts[1]
+    assert len(set(texts[0])) > 12
+
+
 def test_the_loss_of_a_completion_is_that_of_the_model(tiny_model) -> None:
     sample = Sample(prompt="the patient has", completion=" a fever")
     seen = tiny_model.observe([sample], Need.TOKEN_LOSSES)[0]

@@ -1,0 +1,95 @@
+"""Hooks of a recipe to hooks of a plan: is the action there, can it act there, is its condition known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from pipeline_dsl.api import events
+from pipeline_dsl.api.providers import Kind
+from pipeline_dsl.diagnostics import Diagnostic
+from pipeline_dsl.plan.choose import Chosen
+from pipeline_dsl.plan.codes import PlanCode
+from pipeline_dsl.plan.model import HookPlan
+from pipeline_dsl.recipe.model import Hook, Recipe, Use
+from pipeline_dsl.recipe.refs import Ref
+from pipeline_dsl.recipe.suggest import nearest
+
+ALWAYS = ("loss", "learning_rate", "grad_norm", "label_tokens", "step", "max_steps", "epoch")
+"""Values that every condition may use, besides the scores of tasks."""
+OF_AN_EVENT = frozenset({"index", "total", "seconds", "trainable_parameters", "total_parameters"})
+"""Numbers that some events carry: a condition bound to one of these may use them."""
+ON_TRAINING = frozenset({"actions/evaluate", "actions/checkpoint", "actions/stop"})
+"""Built-in actions that need a training to act on, in full names."""
+IN_TRAINING = frozenset(
+    e.name for e in events.EVENTS if issubclass(e, (events.TrainingEvent, events.EvaluationCompleted))
+)
+
+
+class Desk(Protocol):
+    """Resolves names and keeps findings."""
+
+    findings: list[Diagnostic]
+
+    def one(self, kind: Kind, use: Use) -> Chosen | None:
+        """Choose one provider."""
+
+
+class HookReader:
+    """Reads the hooks of one recipe."""
+
+    def __init__(self, recipe: Recipe, desk: Desk, metrics: Mapping[str, Chosen]) -> None:
+        self._tasks = [t.name.name for t in recipe.tasks]
+        self._desk = desk
+        self._metrics = metrics
+
+    def read(self, hook: Hook) -> HookPlan | None:
+        """Return a hook with its action chosen; None where there is no such action."""
+        self._check_condition(hook)
+        action = self._desk.one(Kind.ACTION, hook.do)
+        if action is None:
+            return None
+        self._check_place(hook, action)
+        when = hook.when.text if hook.when else None
+        return HookPlan(on=hook.on.name, every=hook.every, when=when, do=action.ref)
+
+    def _check_place(self, hook: Hook, action: Chosen) -> None:
+        if hook.on.name in IN_TRAINING or f"{action.ref.plugin}/{action.ref.name}" not in ON_TRAINING:
+            return
+        self._desk.findings.append(
+            Diagnostic(
+                code=PlanCode.NOTHING_TO_ACT_ON.code,
+                message=f"`{action.ref.name}` acts on a training, and at `{hook.on.name}` there is none",
+                span=hook.on.span,
+                help="bind it to an event of the training: epoch_completed, iteration_completed, started",
+            )
+        )
+
+    def _check_condition(self, hook: Hook) -> None:
+        if hook.when is None:
+            return
+        known = self._values(hook.on.name)
+        for ref in hook.when.names:
+            if ref.name in known or self._doubtful(ref):
+                continue
+            near = nearest(ref.name, known)
+            self._desk.findings.append(
+                Diagnostic(
+                    code=PlanCode.CONDITION_NAME.code,
+                    message=f"nothing computes `{ref.name}`",
+                    span=ref.span,
+                    help=(f"did you mean `{near}`? " if near else "") + "known here: " + ", ".join(known),
+                )
+            )
+
+    def _doubtful(self, ref: Ref) -> bool:
+        """Whether it may be a detail of a task whose metric could not be found, which is told already."""
+        task = ref.name.partition(".")[0]
+        return task in self._tasks and task not in self._metrics
+
+    def _values(self, event: str) -> tuple[str, ...]:
+        details = [f"{task}.{d}" for task, chosen in self._metrics.items() for d in chosen.made.details]
+        own = [
+            f for e in events.EVENTS if e.name == event for f in events.event_fields(e) if f in OF_AN_EVENT
+        ]
+        return tuple(dict.fromkeys([*ALWAYS, *own, *self._tasks, *details]))

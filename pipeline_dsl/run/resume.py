@@ -1,0 +1,155 @@
+"""Going on with a run that was cut off, if everything that it stands on is still what it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline_dsl.api.errors import LockedError, MachineError, MedrecipeError, ModelError
+from pipeline_dsl.plan.choose import version_of
+from pipeline_dsl.plan.codes import PlanCode
+from pipeline_dsl.plan.hashing import library_versions, verify_files
+from pipeline_dsl.plan.model import Plan, ProviderRef, from_json
+from pipeline_dsl.registry import Catalog
+from pipeline_dsl.run import atomic, history
+from pipeline_dsl.run.folder import RunFolder
+
+METRICS = "metrics.jsonl"
+_NEW = "start a new run, which reuses every finished phase that is the same"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """What is known of a run from before it was cut off."""
+
+    plan: Plan
+    started: str | None
+    seconds: float
+    metrics_seq: int
+    """Number of the last line of ``metrics.jsonl``."""
+
+
+def folder_of(runs: Path, run_id: str) -> RunFolder:
+    """The folder of a run by its id or the beginning of it."""
+    return RunFolder(history.find_run(runs, run_id))
+
+
+def stored_plan(folder: RunFolder) -> Plan:
+    """The plan of a run.
+
+    Raises:
+        ModelError: it is missing, damaged or of another version.
+    """
+    try:
+        data = folder.read_json("plan.json")
+    except ValueError:
+        data = None
+    if data is None:
+        raise ModelError(
+            f"the plan of the run {folder.id} is missing or damaged", help="start a new run", code="MR453"
+        )
+    return from_json(data)
+
+
+def reopen(plan: Plan, folder: RunFolder, runs: Path, catalog: Catalog) -> Earlier:
+    """Make a run's folder ready to go on in, which is locked by now.
+
+    Args:
+        plan: what was asked for, on the base as it is now.
+        folder: the run's.
+        runs: the folder of all runs.
+        catalog: the plugins as they are now.
+
+    Raises:
+        LockedError: the run is alive, on another machine.
+        DataError: a data file is not what it was.
+        MedrecipeError: the base, the software or the recipe is not what it was.
+    """
+    detail = history.show_run(runs, f"{folder.path.parent.name}/{folder.id}")
+    if detail.status == "running":
+        raise LockedError(f"the run {folder.id} is still running", help="wait for it, or end it first")
+    stored = stored_plan(folder)
+    verify_files(stored)
+    _refuse_other_base(stored, plan, folder)
+    _refuse_other_software(stored, catalog, folder)
+    _refuse_other_recipe(stored, plan, folder)
+    atomic.sweep(folder.path)
+    atomic.mend_lines(folder.path / METRICS)
+    return Earlier(
+        plan=stored,
+        started=detail.started,
+        seconds=detail.duration_seconds or 0.0,
+        metrics_seq=_last_number(folder.path / METRICS),
+    )
+
+
+def _refuse_other_base(stored: Plan, plan: Plan, folder: RunFolder) -> None:
+    if stored.base != plan.base:
+        raise MedrecipeError(
+            f"the base of the run {folder.id} is not the one that is here now",
+            help="start a new run: the phases of this one stand on another base",
+            code="MR452",
+        )
+
+
+def _refuse_other_software(stored: Plan, catalog: Catalog, folder: RunFolder) -> None:
+    """Fingerprints have versions in them: a phase trained now would not be what its own says."""
+    now = library_versions()
+    changes = [
+        f"{n} {v or 'none'} -> {now.get(n) or 'none'}" for n, v in stored.libraries.items() if now.get(n) != v
+    ]
+    for ref in dict.fromkeys((r.kind, f"{r.plugin}/{r.name}", r.version) for r in _refs(stored)):
+        kind, name, version = ref
+        offers = catalog.find(kind, name)
+        if offers and version_of(offers[0]) != version:
+            changes.append(f"{name} {version} -> {version_of(offers[0])}")
+    if changes:
+        raise MachineError(
+            f"the software of the run {folder.id} changed: {', '.join(changes)}",
+            help=f"install the versions that the run began with, or {_NEW}",
+            code=PlanCode.SOFTWARE_CHANGED.code,
+        )
+
+
+def _refuse_other_recipe(stored: Plan, plan: Plan, folder: RunFolder) -> None:
+    before = {p.name: p.fingerprint for p in stored.phases}
+    after = {p.name: p.fingerprint for p in plan.phases}
+    if before != after:
+        names = [n for n in dict.fromkeys([*before, *after]) if before.get(n) != after.get(n)]
+        raise MedrecipeError(
+            f"the recipe is not the one of the run {folder.id}: {', '.join(names)} changed",
+            help=f"leave the recipe out to go on with the run's own, or {_NEW}",
+            code=PlanCode.OTHER_RECIPE.code,
+        )
+
+
+def _refs(plan: Plan) -> Iterator[ProviderRef]:
+    """Every provider on which results depend."""
+    yield plan.model
+    yield from plan.adapters.values()
+    yield from (d.source for d in plan.data.values())
+    for task in plan.tasks:
+        yield from (task.template, task.metric)
+    for phase in plan.phases:
+        yield phase.train
+        yield from (m.template for m in phase.mix)
+        yield from (h.do for h in phase.hooks)
+
+
+def _last_number(path: Path) -> int:
+    """The largest ``seq`` of a log."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return 0
+    return max((_number(line) for line in lines), default=0)
+
+
+def _number(line: str) -> int:
+    try:
+        seq = json.loads(line)["seq"]
+    except (ValueError, KeyError, TypeError):
+        return 0
+    return seq if isinstance(seq, int) else 0
