@@ -44,7 +44,7 @@ class Need(StrEnum):
     TOKEN_LOSSES = "token_losses"
     """Summed negative log-likelihood (nats) and number of the completion's tokens."""
     CHOICES = "choices"
-    """Log-likelihood of each of ``Sample.choices`` after the prompt."""
+    """Log-likelihood of each of ``Sample.choices`` after the prompt, up to what is the same for all of a sample."""
     COMPLETIONS = "completions"
     """Greedy text after the prompt."""
 

@@ -1,4 +1,4 @@
-"""Between what happens in a phase and everybody who listens: plugins, trackers, displays, the recipe's hooks."""
+"""Between what happens and everybody who listens: plugins, trackers, displays, the recipe's hooks."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from types import FrameType
 
 
 class Interrupts:
-    """Whether the user asked to stop. Outside of training the first signal stops at once, since nothing is lost."""
+    """Whether the user asked to stop. Outside of training the first signal stops at once: nothing is lost."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.requested = False

@@ -28,7 +28,7 @@ class RunRequest:
     resume: str | None = None
     """Id of a run to go on with, in its folder."""
     listeners: tuple[tuple[str, object], ...] = ()
-    """Further listeners by name: objects with ``medrecipe_EVENT`` hookimpl methods, e.g. a progress display."""
+    """Further listeners by name: objects with ``medrecipe_EVENT`` hookimpl methods, as a display has."""
     say: Callable[[str], None] = print
     """Takes one line for the user."""
 

@@ -10,7 +10,7 @@ give the diagonal. With T phases that have one, in order, and t(i) the own task 
 - FWT = mean_{i>1} (R[i-1][t(i)] - R[0][t(i)]) (Lopez-Paz and Ranzato 2017),
 - learning accuracy = mean_i R[i][t(i)].
 
-Scores that should be low (perplexity) enter as -ln(R[i][j] / R[0][j]): how many nats they fell below the base.
+Scores that should be low (perplexity) enter as -ln(R[i][j] / R[0][j]): by how many nats they fell.
 """
 
 from __future__ import annotations

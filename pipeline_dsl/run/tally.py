@@ -1,4 +1,4 @@
-"""The counts of a phase's hooks on disk, so that a resumed training goes on counting where its checkpoint stands.
+"""The counts of a phase's hooks on disk: a resumed training goes on counting where its checkpoint stands.
 
 ``hooks.jsonl`` has a line for every step after which something that hooks go by was another: how often an
 event came, how often in a row a condition held, the newest scores. A line is there before the trainer can
@@ -31,7 +31,7 @@ class Tally:
             self._last = state
 
     def go_back(self, step: int, start: Json) -> Json:
-        """Forget what came after a step; return what was the case after it, ``start`` where nothing is known."""
+        """Forget what came after a step; return what was the case after it, or ``start``."""
         lines = [line for line in self._lines() if line["step"] <= step] if step else []
         if lines or self._path.exists():
             atomic.write_text(

@@ -142,20 +142,25 @@ class Workshop:
         return run_plan(wanted, self.catalog)
 
     def folders(self) -> list[Path]:
-        """Every run's folder, oldest first."""
+        """Every run's folder."""
         return sorted(p for p in (self.runs / "toys").iterdir() if p.is_dir())
 
+    @property
+    def last(self) -> Path:
+        """The folder of the run that was run last, however it ended."""
+        return self.runs / "toys" / self.recorder.of("run_start")[0].run
+
     def metadata(self, run: Path | None = None) -> dict[str, Any]:
-        return read_record((run or self.folders()[-1]).joinpath("metadata.sdn").read_text("utf-8"))
+        return read_record((run or self.last).joinpath("metadata.sdn").read_text("utf-8"))
 
     def phase(self, name: str, run: Path | None = None) -> dict[str, Any]:
-        return json.loads((run or self.folders()[-1]).joinpath("phases", name, "phase.json").read_text("utf-8"))
+        return json.loads((run or self.last).joinpath("phases", name, "phase.json").read_text("utf-8"))
 
     def adapter(self, phase: str, run: Path | None = None) -> bytes:
-        return (run or self.folders()[-1]).joinpath("phases", phase, "adapter", "adapter.json").read_bytes()
+        return (run or self.last).joinpath("phases", phase, "adapter", "adapter.json").read_bytes()
 
     def metrics(self, run: Path | None = None) -> list[dict[str, Any]]:
-        text = (run or self.folders()[-1]).joinpath("metrics.jsonl").read_text("utf-8")
+        text = (run or self.last).joinpath("metrics.jsonl").read_text("utf-8")
         return [json.loads(line) for line in text.splitlines()]
 
 

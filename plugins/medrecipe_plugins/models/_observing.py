@@ -81,13 +81,20 @@ def _batch_nll(model: TorchCausalLM, rows: Sequence[Ids], starts: Sequence[int])
 
 
 def _choices(model: TorchCausalLM, samples: Sequence[Sample]) -> list[Observation]:
-    """Score the choices: by one forward pass where each is a single token, else one sequence a choice."""
+    """Score the choices: by one forward pass where they differ in one last token, else one sequence a choice.
+
+    Tokens with which all choices of a sample begin (``answer:``) count as prompt: they add the same to each score.
+    """
     prompts = [_prompt(model, sample) for sample in samples]
     choices = [[continuation_ids(model.tokenizer, text) for text in sample.choices] for sample in samples]
     for sample, prompt, options in zip(samples, prompts, choices, strict=True):
         if not options or not all(options):
             raise DataError("a sample has no choices, or an empty one", code="MR532", place=sample.id or None)
         _refuse_too_long(model, len(prompt) + max(len(o) for o in options), sample)
+    for i, options in enumerate(choices):
+        begun = _begun_alike(options)
+        prompts[i] = [*prompts[i], *options[0][:begun]]
+        choices[i] = [option[begun:] for option in options]
     letters = [i for i, options in enumerate(choices) if all(len(o) == 1 for o in options)]
     scores = dict(zip(letters, _next_token_scores(model, prompts, choices, letters), strict=True))
     others = [i for i in range(len(samples)) if i not in scores]
@@ -96,6 +103,12 @@ def _choices(model: TorchCausalLM, samples: Sequence[Sample]) -> list[Observatio
     for i in others:
         scores[i] = tuple(-next(losses)[0] for _ in choices[i])
     return [Observation(sample=sample, choice_scores=scores[i]) for i, sample in enumerate(samples)]
+
+
+def _begun_alike(options: Sequence[Ids]) -> int:
+    """How many tokens all options begin with, each keeping at least one of its own."""
+    most = min(len(option) for option in options) - 1
+    return next((k for k in range(most) if len({option[k] for option in options}) > 1), most)
 
 
 def _next_token_scores(
@@ -142,7 +155,7 @@ def _refuse_too_long(model: TorchCausalLM, length: int, sample: Sample) -> None:
     if length > model.max_positions:
         raise DataError(
             f"a sample has {length} tokens, but the model has {model.max_positions} positions",
-            help="shorten it, or drop it in the mix with too_long: drop",
+            help="shorten it, or drop it with overflow: drop",
             code="MR530",
             place=sample.id or None,
         )
