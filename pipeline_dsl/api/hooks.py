@@ -7,6 +7,7 @@ event and return nothing. A misspelt hook is an error.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import pluggy
 
@@ -18,7 +19,7 @@ hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
-class Offers:
+class Offers(Protocol):
     """What a plugin may offer."""
 
     @hookspec
@@ -58,7 +59,7 @@ class Offers:
         """Places where a phase runs (``contracts.Executor``)."""
 
 
-class Notifications:
+class Notifications(Protocol):
     """What a plugin may be told; ``events`` says when each one fires."""
 
     @hookspec

@@ -81,7 +81,7 @@ def schema_of(options: type) -> Json:
 
 def construct(options: type[T], values: Mapping[str, Any]) -> T:
     """Make an options value from plain JSON that the schema accepts: lists become tuples, 1 becomes 1.0."""
-    hints = _hints(options)
+    hints = _hints(typing.cast("type", options))
     return options(**{name: _convert(hints[name], value) for name, value in values.items()})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,10 +13,11 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from medrecipe_plugins.models import _checkpoint
 from medrecipe_plugins.models._checkpoint import Checkpoint
+from medrecipe_plugins.models._encoding import encode, marks_of
 from medrecipe_plugins.models._language_model import TorchCausalLM
 from medrecipe_plugins.models._machine import DTYPES, choose_device, choose_dtype
 from medrecipe_plugins.models._quiet import quiet_libraries
-from pipeline_dsl.api import LoadRequest, MachineError, ModelError
+from pipeline_dsl.api import LoadRequest, MachineError, ModelError, Sample
 
 _UNREADABLE = (
     OSError,
@@ -73,6 +75,14 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
         )
     except _UNREADABLE as error:
         raise _unreadable(checkpoint, "tokenizer", error) from error
+
+
+def count_tokens(checkpoint: Checkpoint, samples: Sequence[Sample]) -> int:
+    """Number of tokens of prompts, completions and end marks, by the tokenizer alone."""
+    with quiet_libraries():
+        tokenizer = load_tokenizer(checkpoint)
+    marks = marks_of(tokenizer, checkpoint.name)
+    return sum(len(encode(tokenizer, marks, sample)[0]) for sample in samples)
 
 
 def _load_module(checkpoint: Checkpoint, device: str, dtype: str, attention: str) -> Any:

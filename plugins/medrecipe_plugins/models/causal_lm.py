@@ -6,7 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pipeline_dsl.api import LanguageModel, LoadRequest, ModelIdentity, ModelShape, Provider, hookimpl, option
+from pipeline_dsl.api import (
+    LanguageModel,
+    LoadRequest,
+    ModelIdentity,
+    ModelShape,
+    Provider,
+    Sample,
+    hookimpl,
+    option,
+)
 
 if TYPE_CHECKING:
     from medrecipe_plugins.models._checkpoint import Checkpoint
@@ -53,6 +62,12 @@ class CausalLM:
         from medrecipe_plugins.models import _shape
 
         return _shape.shape_of(self._checkpoint())
+
+    def count_tokens(self, samples: Sequence[Sample]) -> int:
+        """Number of tokens that training on these samples reads; after ``prepare``."""
+        from medrecipe_plugins.models import _loading
+
+        return _loading.count_tokens(self._checkpoint(), samples)
 
     def load(self, request: LoadRequest) -> LanguageModel:
         """Load it, or raise ModelError or MachineError."""
