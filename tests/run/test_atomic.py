@@ -87,6 +87,24 @@ def test_case_56_a_line_that_cannot_be_written_is_told(tmp_path, broken):
         atomic.append_line(tmp_path / "log", "x")
 
 
+def test_case_56_a_line_of_which_a_part_was_written_is_taken_back(tmp_path, monkeypatch):
+    atomic.append_line(tmp_path / "log", "first")
+    write, calls = os.write, []
+
+    def half(descriptor, data):
+        calls.append(data)
+        if len(calls) > 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, data[:3])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", half)
+        with pytest.raises(MachineError):
+            atomic.append_line(tmp_path / "log", "second")
+    atomic.append_line(tmp_path / "log", "third")
+    assert (tmp_path / "log").read_text() == "first\nthird\n"
+
+
 def test_case_72_a_torn_last_line_is_set_aside(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_bytes(b'{"a": 1}\n{"b": 2}\n{"c"')
