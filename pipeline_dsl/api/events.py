@@ -1,10 +1,10 @@
 """The points of a run at which plugins and recipes may act, and where each one fires.
 
     run_start
+    score tasks on the untouched base                -> evaluation_completed, one a task
     for phase in order:
         phase_start
         load base, attach stack                      -> model_ready
-        (first phase only) score tasks on the base   -> evaluation_completed, one a task
         started
         for epoch in epochs:
             epoch_started
@@ -15,8 +15,9 @@
                 (an action asked for it) save        -> checkpoint_saved
             epoch_completed
         completed        (or: terminated, an action stopped it; exception_raised, it failed)
+        write adapter
         score tasks                                  -> evaluation_completed, one a task
-        judge retention, write adapter               -> phase_end
+        judge retention                              -> phase_end
     run_end
 
 As in Ignite an iteration is one optimizer step, counts start at 1 and go on across epochs, and a binding

@@ -13,7 +13,7 @@ from pipeline_dsl.cli.figures import counted
 from pipeline_dsl.cli.options import recipe_options
 from pipeline_dsl.cli.prepare import choices_of, prepare
 from pipeline_dsl.cli.render import as_concise, as_json, as_text
-from pipeline_dsl.cli.terminal import Paint
+from pipeline_dsl.cli.terminal import Paint, room
 from pipeline_dsl.diagnostics import Diagnostic
 from pipeline_dsl.plan.model import Plan
 
@@ -58,7 +58,7 @@ def command(recipes: tuple[str, ...], form: str, **options: Any) -> int:
 
 def _text(found: Sequence[Diagnostic]) -> None:
     if found:
-        click.echo(as_text(found, Paint.of(sys.stderr)), err=True)
+        click.echo(as_text(found, Paint.of(sys.stderr), room(sys.stderr)), err=True)
 
 
 def _concise(found: Sequence[Diagnostic]) -> None:

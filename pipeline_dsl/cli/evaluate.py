@@ -86,7 +86,7 @@ def _say(line: str) -> None:
 def _table(scores: Mapping[str, Score]) -> Table:
     columns = (
         Column("task"), Column("score", right=True), Column("95 % interval"),
-        Column("n", right=True), Column("protocol"), Column("remark"),
+        Column("n", right=True), Column("protocol"), Column("remark", folds=True),
     )  # fmt: skip
     rows = tuple(
         (task, figure(s.value), interval(s.low, s.high), count(s.n), s.protocol, s.invalid or "")

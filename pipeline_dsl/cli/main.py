@@ -98,7 +98,12 @@ def _usage_error(error: click.ClickException) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message())
         return 0
-    error.show()
+    from pipeline_dsl.cli.terminal import folded, room
+
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        click.echo(error.ctx.get_usage(), err=True)
+        click.echo(f"Try '{error.ctx.command_path} --help' for help.\n", err=True)
+    click.echo("\n".join(folded(f"Error: {error.format_message()}", room(sys.stderr))), err=True)
     return 2
 
 
@@ -106,10 +111,10 @@ def _failed(error: Exception, *, debug: bool) -> int:
     """Say what ended the command: a fault that its user can act on, or a bug."""
     from pipeline_dsl.api.errors import MedrecipeError
     from pipeline_dsl.cli.render import fault_text
-    from pipeline_dsl.cli.terminal import Paint
+    from pipeline_dsl.cli.terminal import Paint, room
 
     if isinstance(error, MedrecipeError):
-        click.echo(fault_text(error, Paint.of(sys.stderr)), err=True)
+        click.echo(fault_text(error, Paint.of(sys.stderr), room(sys.stderr)), err=True)
     else:
         what = " ".join(f"{type(error).__name__}: {error}".split())
         advice = "" if debug else ", with the traceback that --debug shows"

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from pipeline_dsl.cli.documents import print_document
-from pipeline_dsl.cli.figures import NOTHING, count
-from pipeline_dsl.cli.tables import Column, Table, draw
+from pipeline_dsl.cli.figures import count, counted, figure, share
+from pipeline_dsl.cli.terminal import Paint, columns, folded, padded
 from pipeline_dsl.plan.estimate import estimate
 from pipeline_dsl.plan.hashing import hash_files
-from pipeline_dsl.plan.model import PhasePlan, Plan, to_json
+from pipeline_dsl.plan.model import ContractPlan, Estimate, PhasePlan, Plan, to_json
 from pipeline_dsl.registry import Catalog
 from pipeline_dsl.run.reuse import Reason, reusable
+
+_INDENT = "  "
+_LABEL = 10
+"""Cells of the words at the left."""
+_ROLES = {"merge": "merged", "freeze": "frozen"}
 
 
 def print_plan(plan: Plan, catalog: Catalog, runs: Path, *, as_json: bool = False) -> None:
     """Estimate a plan and print it."""
-    known = estimate(hash_files(plan), catalog, _say)
+    unknown: list[str] = []
+    known = estimate(hash_files(plan), catalog, unknown.append)
     reasons = reusable(known, runs)
+    why = unknown[0].removeprefix("not known yet: ") if unknown else None
     if as_json:
-        print_document(plan_json(known, reasons))
+        print_document(plan_json(known, reasons, why))
     else:
-        _tell(known, reasons)
+        width = columns(sys.stdout)
+        lines = plan_lines(known, reasons, why, Paint.of(sys.stdout))
+        click.echo("\n".join(part for line, hang in lines for part in folded(line, width, hang)))
 
 
-def plan_json(plan: Plan, reasons: Mapping[str, Reason]) -> dict[str, Any]:
+def plan_json(plan: Plan, reasons: Mapping[str, Reason], unknown: str | None = None) -> dict[str, Any]:
     """Return the plan and, for each phase, whether it will run and why."""
     phases = [
         {
@@ -39,22 +49,36 @@ def plan_json(plan: Plan, reasons: Mapping[str, Reason]) -> dict[str, Any]:
         }
         for phase in plan.phases
     ]
-    return {"phases": phases, "plan": to_json(plan)}
+    return {"phases": phases, "unknown": unknown, "plan": to_json(plan)}
 
 
-def _say(line: str) -> None:
-    click.echo(line, err=True)
+def plan_lines(
+    plan: Plan, reasons: Mapping[str, Reason], unknown: str | None, paint: Paint
+) -> Iterator[tuple[str, int]]:
+    """Yield the lines of a plan, each with the indent of what does not fit on it.
 
-
-def _tell(plan: Plan, reasons: Mapping[str, Reason]) -> None:
+    Args:
+        plan: with its estimates.
+        reasons: why each phase will run or be reused.
+        unknown: why the base is not known, None where it is.
+        paint: colours, or none.
+    """
     profile = f", profile {plan.profile}" if plan.profile else ""
-    click.echo(f"{plan.recipe} ({plan.path}{profile}), seed {plan.seed}, device {plan.device}")
-    click.echo(f"base {_base(plan)}")
-    click.echo()
-    draw(Table(tuple(c for c, _ in _COLUMNS), tuple(tuple(f(p) for _, f in _COLUMNS) for p in plan.phases)))
-    click.echo()
-    for phase in plan.phases:
-        click.echo(f"{phase.name}: {reasons[phase.name].text}")
+    yield f"{paint.bold(plan.recipe)} ({plan.path}{profile})", _LABEL
+    yield f"base {_base(plan)}, device {plan.device}, seed {plan.seed}", _LABEL
+    for number, phase in enumerate(plan.phases, 1):
+        yield "", 0
+        yield f"{number} {paint.bold(phase.name)}: {_will(reasons[phase.name], paint)}", _LABEL
+        for label, text in _details(plan, phase):
+            yield f"{_INDENT}{padded(label, _LABEL)}{text}", len(_INDENT) + _LABEL
+    yield "", 0
+    yield _sum(plan, reasons), _LABEL
+    if unknown is not None:
+        yield f"not known before the base is here: {_missing(plan)} ({unknown})", _LABEL
+
+
+def _will(reason: Reason, paint: Paint) -> str:
+    return paint.green(reason.text) if reason.reused_from else reason.text
 
 
 def _base(plan: Plan) -> str:
@@ -65,26 +89,64 @@ def _base(plan: Plan) -> str:
     return f"{plan.base.name}{revision}, {plan.base.architecture}{quantisation}"
 
 
-def _stands_on(phase: PhasePlan) -> str:
-    below = [f"{layer.adapter} ({layer.role})" for layer in phase.stack if layer.role != "train"]
-    return " + ".join(["base", *below])
+def _details(plan: Plan, phase: PhasePlan) -> Iterator[tuple[str, str]]:
+    """What is to be said of a phase, with what it is about."""
+    yield "stack", _stack(phase)
+    if phase.estimate.trainable_parameters is not None:
+        yield "trains", _parameters(phase.estimate)
+    yield "data", ", ".join(f"{mix.data} {100 * mix.weight:.3g} %" for mix in phase.mix)
+    yield "", _amounts(phase.estimate)
+    if phase.task is not None:
+        yield "teaches", phase.task
+    for i, contract in enumerate(phase.retain):
+        yield "" if i else "keeps", _contract(contract, rises=plan.task(contract.task).higher_is_better)
 
 
-def _learns(phase: PhasePlan) -> str:
-    return ", ".join(phase.trained) or NOTHING
+def _stack(phase: PhasePlan) -> str:
+    """What lies below, bottom first, and what is trained on it."""
+    below = [f"{x.adapter} {_ROLES[x.role]}" for x in phase.stack if x.role in _ROLES]
+    above = [
+        f"{x.adapter}{' on' if x.role == 'continue' else ''}" for x in phase.stack if x.role not in _ROLES
+    ]
+    trained = f" -> trains {', '.join(above)}" if above else ""
+    return " + ".join(["base", *below]) + trained
 
 
-def _reads(phase: PhasePlan) -> str:
-    return ", ".join(f"{mix.data} {100 * mix.weight:.3g} %" for mix in phase.mix)
+def _parameters(known: Estimate) -> str:
+    trained, total = known.trainable_parameters or 0, known.total_parameters or 0
+    return f"{count(trained)} of {count(total)} parameters ({share(trained, total)})"
 
 
-_COLUMNS: tuple[tuple[Column, Callable[[PhasePlan], str]], ...] = (
-    (Column("phase"), lambda p: p.name),
-    (Column("stands on"), _stands_on),
-    (Column("trains"), _learns),
-    (Column("parameters", right=True), lambda p: count(p.estimate.trainable_parameters)),
-    (Column("from"), _reads),
-    (Column("samples", right=True), lambda p: count(p.estimate.samples)),
-    (Column("steps", right=True), lambda p: count(p.estimate.steps)),
-    (Column("tokens an epoch", right=True), lambda p: count(p.estimate.tokens)),
-)
+def _amounts(known: Estimate) -> str:
+    tokens = f" and {count(known.tokens)} tokens" if known.tokens is not None else ""
+    samples, steps = counted(known.samples or 0, "sample"), counted(known.steps or 0, "step")
+    return f"{samples}{tokens} an epoch, {steps} in all"
+
+
+def _contract(contract: ContractPlan, *, rises: bool) -> str:
+    """A contract in words: what the score may become, and what happens else."""
+    if contract.keep is not None:
+        bound = f"{100 * contract.keep:.3g} % of its best"
+        text = f"at least {bound}" if rises else f"at most its best / {figure(contract.keep)}"
+    elif contract.drop is not None:
+        text = f"at most {figure(contract.drop)} {'below' if rises else 'above'} its best"
+    else:
+        text = f"at most {100 * (contract.rise or 0):.3g} % above its best"
+    return f"{contract.task} {text}, else {contract.otherwise}"
+
+
+def _sum(plan: Plan, reasons: Mapping[str, Reason]) -> str:
+    todo = [phase for phase in plan.phases if reasons[phase.name].reused_from is None]
+    reused = len(plan.phases) - len(todo)
+    steps = sum(phase.estimate.steps or 0 for phase in todo)
+    if not todo:
+        return "nothing to train: every phase is reused"
+    also = f", {counted(reused, 'phase')} reused" if reused else ""
+    return f"{counted(len(todo), 'phase')} to train in {counted(steps, 'step')}{also}"
+
+
+def _missing(plan: Plan) -> str:
+    known = plan.phases[0].estimate
+    parts = ["trained parameters"] if known.trainable_parameters is None else []
+    parts += ["tokens"] if known.tokens is None else []
+    return ", ".join([*parts, "what can be reused"])

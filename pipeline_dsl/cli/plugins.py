@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from pipeline_dsl.api.options import schema_of
+from pipeline_dsl.api.providers import Kind
 from pipeline_dsl.cli.documents import print_document
 from pipeline_dsl.cli.groups import Group
+from pipeline_dsl.cli.option_page import option_lines
 from pipeline_dsl.cli.options import json_option, plugin_option
 from pipeline_dsl.cli.tables import Column, Table, draw
+from pipeline_dsl.cli.terminal import Paint, folded, room
 from pipeline_dsl.registry import Catalog, Offer, build_catalog
 
 Json = dict[str, Any]
+_OURS = "medrecipe"
+"""The distribution whose plugins need not be named."""
 
 _HELP = """List what the installed plugins offer, and each thing's options.
 
@@ -96,7 +101,9 @@ def show(*, name: str, plugins: tuple[str, ...], as_json: bool) -> None:
             {"providers": [{**_offer_json(o), "options": schema_of(o.provider.options)} for o in found]}
         )
     else:
-        for offer in found:
+        for number, offer in enumerate(found):
+            if number:
+                click.echo()
             _tell(offer)
 
 
@@ -114,47 +121,35 @@ def _unknown(name: str, catalog: Catalog) -> str:
 
 
 def _table(offers: Sequence[Offer]) -> Table:
-    columns = (Column("kind"), Column("name"), Column("plugin"), Column("what it is"))
-    rows = tuple((o.kind.value, o.provider.name, o.plugin.name, o.provider.summary) for o in offers)
-    return Table(columns, rows)
+    """Offers by kind, in the order in which a recipe is made of them; the plugin where it is not ours."""
+    kinds = list(Kind)
+    ordered = sorted(offers, key=lambda offer: kinds.index(offer.kind))
+    ours = {offer.plugin.distribution for offer in offers} <= {_OURS}
+    columns = (
+        Column("kind"),
+        Column("name"),
+        *([] if ours else [Column("plugin")]),
+        Column("what it is", folds=True),
+    )
+    rows = (
+        (o.kind.value, o.provider.name, *([] if ours else [o.plugin.name]), o.provider.summary)
+        for o in ordered
+    )
+    return Table(columns, tuple(rows))
 
 
 def _tell(offer: Offer) -> None:
     provider, schema = offer.provider, schema_of(offer.provider.options)
-    click.echo(f"{offer.kind} {provider.name}: {provider.summary}")
+    width, paint = room(sys.stdout), Paint.of(sys.stdout)
     distribution = f"{offer.plugin.distribution} {offer.plugin.version}".rstrip()
-    click.echo(f"from the plugin {offer.plugin.name} ({distribution})")
-    if schema["description"]:
-        click.echo(f"\n{schema['description']}")
-    properties: Json = schema["properties"]
-    if properties:
-        click.echo()
-        required = schema.get("required", ())
-        columns = (Column("option"), Column("type"), Column("default"), Column("what it is"))
-        draw(Table(columns, tuple(_option(n, s, required=n in required) for n, s in properties.items())))
-    click.echo()
-
-
-def _option(name: str, schema: Json, *, required: bool) -> tuple[str, ...]:
-    default = "required" if required else json.dumps(schema.get("default"), ensure_ascii=False)
-    return name, _type(schema), default, schema.get("description", "") + _limits(schema)
-
-
-def _type(schema: Json) -> str:
-    if "enum" in schema:
-        return " | ".join(str(choice) for choice in schema["enum"])
-    if "anyOf" in schema:
-        return " | ".join(_type(member) for member in schema["anyOf"])
-    kind = schema.get("type", "any")
-    return " | ".join(kind) if isinstance(kind, list) else str(kind)
-
-
-def _limits(schema: Json) -> str:
-    signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
-    limits = [f"{sign} {schema[word]}" for word, sign in signs.items() if word in schema]
-    if "x-use-instead" in schema:
-        limits.append(f"deprecated: {schema['x-use-instead']}")
-    return f" ({', '.join(limits)})" if limits else ""
+    lines = [
+        f"{offer.kind} {paint.bold(provider.name)}: {provider.summary}",
+        f"from the plugin {offer.plugin.name} ({distribution})",
+        *(["", schema["description"]] if schema["description"] else []),
+    ]
+    click.echo("\n".join(part for line in lines for part in folded(line, width)))
+    if schema["properties"]:
+        click.echo("\n" + "\n".join(option_lines(schema, paint, width)))
 
 
 def _plugins_json(catalog: Catalog) -> list[Json]:

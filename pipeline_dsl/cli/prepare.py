@@ -12,7 +12,7 @@ import click
 
 from pipeline_dsl.cli.exits import exit_code
 from pipeline_dsl.cli.render import as_text
-from pipeline_dsl.cli.terminal import Paint
+from pipeline_dsl.cli.terminal import Paint, room
 from pipeline_dsl.diagnostics import Diagnostic
 from pipeline_dsl.plan.check import check_recipe
 from pipeline_dsl.plan.model import Plan
@@ -86,7 +86,7 @@ def catalog_for(local: Sequence[str], choices: Choices) -> Catalog:
 def tell(diagnostics: Sequence[Diagnostic]) -> None:
     """Write findings to stderr."""
     if diagnostics:
-        click.echo(as_text(diagnostics, Paint.of(sys.stderr)), err=True)
+        click.echo(as_text(diagnostics, Paint.of(sys.stderr), room(sys.stderr)), err=True)
 
 
 def choices_of(options: dict[str, Any]) -> Choices:

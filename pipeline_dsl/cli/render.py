@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline_dsl.cli.documents import SCHEMA_VERSION, json_text
 from pipeline_dsl.cli.excerpt import excerpt
-from pipeline_dsl.cli.terminal import Paint
+from pipeline_dsl.cli.terminal import Paint, folded
 from pipeline_dsl.diagnostics import Diagnostic, Severity, Span
 
 if TYPE_CHECKING:
     from pipeline_dsl.api.errors import MedrecipeError
 
 Json = dict[str, Any]
+_HANG = 4
+"""How far the rest of a long first line is indented."""
 
 
-def as_text(diagnostics: Sequence[Diagnostic], paint: Paint) -> str:
-    """Return all findings with their source lines, an empty line between two, and a count of the errors."""
-    blocks = [_block(d, paint) for d in diagnostics]
+def as_text(diagnostics: Sequence[Diagnostic], paint: Paint, width: int | None = None) -> str:
+    """Return all findings with their source lines, an empty line between two, and a count of the errors.
+
+    What is said in words is folded into ``width`` cells, if there is one; source lines never are.
+    """
+    blocks = [_block(d, paint, width) for d in diagnostics]
     return "\n\n".join([*blocks, *_count(diagnostics, paint)])
 
 
@@ -45,19 +50,24 @@ def diagnostic_json(diagnostic: Diagnostic) -> Json:
     }
 
 
-def fault_text(error: MedrecipeError, paint: Paint) -> str:
-    """Return what ended a command: code, fact, place and what to do."""
-    lines = [f"{paint.red(f'error[{error.code}]')}: {paint.bold(error.message)}"]
+def fault_text(error: MedrecipeError, paint: Paint, width: int | None = None) -> str:
+    """Return what ended a command: code, fact, place and what to do, folded into ``width``, if any."""
+    lines = _headline(f"error[{error.code}]", error.message, paint.red, paint, width)
     if error.place:
         lines.append(f" {paint.blue('-->')} {error.place}")
-    if error.help:
-        lines.append(f"  {paint.blue('=')} help: {error.help}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_remark("help", error.help, 1, paint, width)])
 
 
-def _block(diagnostic: Diagnostic, paint: Paint) -> str:
+def _headline(
+    code: str, message: str, colour: Callable[[str], str], paint: Paint, width: int | None
+) -> list[str]:
+    return folded(f"{colour(code)}: {paint.bold(message)}", width, _HANG)
+
+
+def _block(diagnostic: Diagnostic, paint: Paint, width: int | None) -> str:
     colour = paint.red if diagnostic.severity is Severity.ERROR else paint.yellow
-    lines = [f"{colour(f'{diagnostic.severity}[{diagnostic.code}]')}: {paint.bold(diagnostic.message)}"]
+    code = f"{diagnostic.severity}[{diagnostic.code}]"
+    lines = _headline(code, diagnostic.message, colour, paint, width)
     spans = [s for s in (diagnostic.span, *(r.span for r in diagnostic.related)) if s is not None]
     margin = max((len(str(s.line)) for s in spans), default=1)
     if diagnostic.span is not None:
@@ -72,18 +82,18 @@ def _block(diagnostic: Diagnostic, paint: Paint) -> str:
             label=related.message,
             arrow=":::",
         )
-    lines += _remark("note", diagnostic.reason, margin, paint) + _remark(
-        "help", diagnostic.help, margin, paint
-    )
+    for word, text in (("note", diagnostic.reason), ("help", diagnostic.help)):
+        lines += _remark(word, text, margin, paint, width)
     return "\n".join(lines)
 
 
-def _remark(word: str, text: str | None, margin: int, paint: Paint) -> list[str]:
+def _remark(word: str, text: str | None, margin: int, paint: Paint, width: int | None) -> list[str]:
     if not text:
         return []
     first, *rest = text.splitlines()
-    indent = " " * (margin + len(word) + len(" = : "))
-    return [f"{' ' * margin} {paint.blue('=')} {word}: {first}", *(indent + line for line in rest)]
+    indent = margin + len(word) + len(" = : ")
+    lines = [f"{' ' * margin} {paint.blue('=')} {word}: {first}", *(" " * indent + line for line in rest)]
+    return [part for line in lines for part in folded(line, width, indent)]
 
 
 def _count(diagnostics: Sequence[Diagnostic], paint: Paint) -> list[str]:

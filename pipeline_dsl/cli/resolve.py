@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import Any
 
 import click
@@ -12,9 +13,10 @@ from pipeline_dsl.cli.documents import json_text, print_document
 from pipeline_dsl.cli.exits import exit_code
 from pipeline_dsl.cli.options import json_option, profile_option, set_option
 from pipeline_dsl.cli.prepare import tell
-from pipeline_dsl.recipe.load import load_recipe, resolved, why
+from pipeline_dsl.recipe.load import Loaded, load_recipe, resolved, why
 from pipeline_dsl.recipe.origins import LayerKind, Setting, Why
 
+_OF_A_PHASE = re.compile(r"phases\.[^.]+\.(train\..+)")
 _WIDEST = 100
 """Letters of a value that are shown on its line."""
 
@@ -26,7 +28,7 @@ every place that set the value, the winner last. Values of environment variables
 \b
 Examples:
   medrecipe resolve recipes/medgemma_korean.sdn --profile tiny
-  medrecipe resolve recipes/medgemma_korean.sdn --why phases.mcq.train.learning_rate
+  medrecipe resolve recipes/medgemma_korean.sdn --why phases.mcq.train.epochs
 """
 
 
@@ -47,12 +49,20 @@ def command(
     if loaded.origins.tree is None:
         return exit_code(loaded.diagnostics)
     if key is not None:
-        _explain(why(loaded, key), as_json=as_json)
+        _explain(_reason(loaded, key), as_json=as_json)
     elif as_json:
         print_document({"recipe": resolved(loaded)})
     else:
         click.echo(json_text(resolved(loaded)))
     return exit_code(loaded.diagnostics)
+
+
+def _reason(loaded: Loaded, key: str) -> Why:
+    """Why a value is what it is; one of a phase's training that the phase does not set is the recipe's."""
+    reason = why(loaded, key)
+    inherited = _OF_A_PHASE.fullmatch(key)
+    general = why(loaded, inherited[1]) if inherited and not reason.found else None
+    return general if general is not None and general.found else reason
 
 
 def _explain(reason: Why, *, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from pipeline_dsl.api.errors import MedrecipeError
+from pipeline_dsl.cli.opening import opening
 from pipeline_dsl.cli.options import DEFAULT_RUNS, recipe_options, runs_option
 from pipeline_dsl.cli.outlook import print_plan
 from pipeline_dsl.cli.prepare import Choices, catalog_for, choices_of, prepare, tell
@@ -47,7 +48,8 @@ class _Job:
     plan: Plan
     catalog: Catalog
     recipe_text: str
-    first_line: str | None
+    opening: tuple[str, ...] = ()
+    """What to say first."""
 
 
 @click.command("run", help=_HELP, short_help="Train the phases of a recipe.")
@@ -92,13 +94,12 @@ def _from_recipe(path: str, choices: Choices) -> _Job | int:
     tell(prepared.diagnostics)
     if prepared.plan is None or prepared.catalog is None:
         return prepared.exit_code
-    recipe = prepared.loaded.recipe
-    default = recipe is not None and recipe.profile is not None and choices.profile is None
+    recipe, paint = prepared.loaded.recipe, Paint.of(sys.stdout)
     return _Job(
         plan=hash_files(prepared.plan),
         catalog=prepared.catalog,
         recipe_text=prepared.text,
-        first_line=_default_profile(prepared.plan, recipe.profiles) if recipe and default else None,
+        opening=opening(path, prepared.plan, recipe, choices, paint) if recipe else (),
     )
 
 
@@ -111,13 +112,7 @@ def _from_run(runs: Path, run: str, choices: Choices) -> _Job:
     except (OSError, ValueError, KeyError, TypeError) as error:
         msg = f"The plan of {folder} cannot be read ({error}); name the RECIPE beside --resume."
         raise click.UsageError(msg) from error
-    return _Job(plan=plan, catalog=catalog_for(plan.plugins, choices), recipe_text=text, first_line=None)
-
-
-def _default_profile(plan: Plan, profiles: tuple[str, ...]) -> str:
-    others = [name for name in profiles if name != plan.profile]
-    other = f"; for another: --profile {' or '.join(others)}" if others else ""
-    return f"profile {plan.profile}, the default of {plan.path}{other}"
+    return _Job(plan=plan, catalog=catalog_for(plan.plugins, choices), recipe_text=text)
 
 
 def _know_phases(plan: Plan, names: list[str]) -> None:
@@ -133,19 +128,21 @@ def _run(job: _Job, screen: Screen, wanted: dict[str, Any]) -> int:
     from pipeline_dsl.run.request import RunRequest
     from pipeline_dsl.run.start import run_plan
 
-    if job.first_line:
-        screen.line(job.first_line)
-    progress = Progress(screen, Paint.of(sys.stdout))
+    for line in job.opening:
+        screen.line(line)
+    progress = Progress(screen, Paint.of(sys.stdout), [task.name for task in job.plan.tasks])
     request = RunRequest(
         plan=job.plan,
         recipe_text=job.recipe_text,
         listeners=(("progress", progress),),
-        say=screen.line,
+        say=progress.say,
         **wanted,
     )
+    progress.prepare()
     try:
         outcome = run_plan(request, job.catalog)
     except MedrecipeError:
+        screen.stop()
         if progress.run is not None:
             screen.line(f"to go on: medrecipe run --resume {progress.run}{_elsewhere(wanted['runs'])}")
         raise
@@ -160,7 +157,8 @@ def _sum_up(outcome: RunOutcome, runs: Path) -> None:
     matrix = read_retention(outcome.folder)
     if matrix.tasks:
         click.echo()
-        show_retention(matrix)
+        show_retention(outcome.folder, matrix)
+        click.echo()
     click.echo(f"everything is in {outcome.folder}")
     click.echo(_next_step(outcome) + _elsewhere(runs))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,16 @@ from typing import Any
 import click
 
 from pipeline_dsl.cli.documents import print_document
-from pipeline_dsl.cli.figures import NOTHING, duration, figure
+from pipeline_dsl.cli.figures import NOTHING, duration, figure, moment
 from pipeline_dsl.cli.groups import Group
 from pipeline_dsl.cli.options import json_option, runs_option
-from pipeline_dsl.cli.retention import show_retention
-from pipeline_dsl.cli.tables import Column, Table, draw
-from pipeline_dsl.cli.terminal import Paint
+from pipeline_dsl.cli.run_page import status_ink, tell_run
+from pipeline_dsl.cli.tables import Column, Table, table_lines
+from pipeline_dsl.cli.terminal import Paint, cells, folded, room
 from pipeline_dsl.run.history import RunDetail, list_runs, show_run
 from pipeline_dsl.run.summary import RunSummary
 
-_LIST_HELP = """List all runs, newest first.
+_LIST_HELP = """List all runs, newest first, with the newest score of every task.
 
 A run whose process is gone without a word is shown as crashed, one whose record cannot be read as damaged.
 
@@ -29,7 +30,7 @@ Examples:
   medrecipe runs list --project korean --json
 """
 
-_SHOW_HELP = """Show one run: its phases, scores and retention.
+_SHOW_HELP = """Show one run: its phases, contracts, scores and retention.
 
 ID is the run's id, as much of its beginning as is unique, or PROJECT/ID.
 
@@ -64,7 +65,7 @@ def list_(*, runs: Path, project: str | None, as_json: bool) -> None:
     if as_json:
         print_document({"runs": [_summary_json(run) for run in found]})
     elif found:
-        draw(_list_table(found))
+        click.echo("\n".join(_list_lines(found, Paint.of(sys.stdout), room(sys.stdout))))
         for run in found:
             if run.problem:
                 click.echo(f"damaged: {run.folder}: {run.problem}", err=True)
@@ -72,7 +73,7 @@ def list_(*, runs: Path, project: str | None, as_json: bool) -> None:
         click.echo(f"no runs in {runs} yet; medrecipe run RECIPE makes one", err=True)
 
 
-@command.command("show", help=_SHOW_HELP, short_help="Show one run: its phases, scores and retention.")
+@command.command("show", help=_SHOW_HELP, short_help="Show one run: its phases, contracts, scores.")
 @click.argument("run", metavar="ID")
 @json_option
 @runs_option
@@ -82,7 +83,7 @@ def show(*, run: str, runs: Path, as_json: bool) -> None:
     if as_json:
         print_document({"run": detail_json(detail)})
     else:
-        _tell(detail)
+        tell_run(detail)
 
 
 def detail_json(detail: RunDetail) -> dict[str, Any]:
@@ -106,53 +107,36 @@ def _summary_json(run: RunSummary) -> dict[str, Any]:
     return data if run.problem is None else {**data, "path": str(run.folder), "problem": run.problem}
 
 
-def _list_table(found: list[RunSummary]) -> Table:
+def _list_lines(found: Sequence[RunSummary], paint: Paint, width: int | None) -> list[str]:
+    """One line for each run; on a terminal that is too narrow for all of it, the scores below it."""
+    scores = [_scores(run) for run in found]
+    wide = table_lines(_list_table(found, paint, scores), paint)
+    if width is None or max(cells(click.unstyle(line)) for line in wide) <= width:
+        return wide
+    head, *lines = table_lines(_list_table(found, paint), paint)
+    below = [folded(f"  {text}", width, 2) if text else [] for text in scores]
+    return [
+        head,
+        *(part for line, more in zip(lines, below, strict=True) for part in (line, *map(paint.dim, more))),
+    ]
+
+
+def _list_table(found: Sequence[RunSummary], paint: Paint, scores: Sequence[str] | None = None) -> Table:
     columns = (
-        Column("id"), Column("project"), Column("recipe"), Column("profile"), Column("status"),
-        Column("started"), Column("took", right=True), Column("scores"),
+        Column("id"), Column("status", ink=status_ink(paint)), Column("started"),
+        Column("took", right=True), Column("recipe"), *([Column("scores")] if scores else []),
     )  # fmt: skip
-    return Table(columns, tuple(_list_row(run) for run in found))
+    last = scores or [""] * len(found)
+    rows = ((*_list_row(run), text) for run, text in zip(found, last, strict=True))
+    return Table(columns, tuple(row[: len(columns)] for row in rows))
 
 
 def _list_row(run: RunSummary) -> tuple[str, ...]:
-    return (
-        run.id,
-        run.project,
-        run.recipe or NOTHING,
-        run.profile or NOTHING,
-        run.status,
-        (run.started or NOTHING)[:19].replace("T", " "),
-        duration(run.duration_seconds),
-        "  ".join(f"{task} {figure(value)}" for task, value in run.summary.items()),
-    )
+    recipe = run.recipe or NOTHING
+    place = recipe if run.project == recipe else f"{run.project}/{recipe}"
+    profile = f" ({run.profile})" if run.profile else ""
+    return run.id, run.status, moment(run.started), duration(run.duration_seconds), f"{place}{profile}"
 
 
-def _tell(detail: RunDetail) -> None:
-    run, paint = detail, Paint.of(sys.stdout)
-    click.echo(f"{paint.bold(run.id)}  {run.status}  project {run.project}, recipe {run.recipe or NOTHING}")
-    took = duration(run.duration_seconds)
-    click.echo(f"profile {run.profile or NOTHING}, started {run.started or NOTHING}, took {took}")
-    click.echo(f"folder {run.folder}")
-    if run.problem:
-        click.echo(f"{paint.red('damaged')}: {run.problem}", err=True)
-    if detail.phases:
-        click.echo()
-        draw(_phase_table(detail))
-    if detail.retention.tasks:
-        click.echo()
-        show_retention(detail.retention)
-
-
-def _phase_table(detail: RunDetail) -> Table:
-    columns = (
-        Column("phase"),
-        Column("status"),
-        Column("own task"),
-        Column("adapter"),
-        Column("fingerprint"),
-    )
-    rows = tuple(
-        (p.name, p.status, p.own_task or NOTHING, p.adapter or NOTHING, (p.fingerprint or NOTHING)[:12])
-        for p in detail.phases
-    )
-    return Table(columns, rows)
+def _scores(run: RunSummary) -> str:
+    return ", ".join(f"{task} {figure(value)}" for task, value in run.summary.items())

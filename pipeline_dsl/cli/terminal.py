@@ -1,8 +1,10 @@
-"""What a stream can show: colours, a redrawn progress bar. The only reader of NO_COLOR and TERM."""
+"""What a stream can show: colours, a redrawn bar, how wide. The only reader of NO_COLOR, TERM and COLUMNS."""
 
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import unicodedata
 from dataclasses import dataclass
 from typing import TextIO
@@ -11,11 +13,25 @@ import click
 
 _HANGUL_VOWELS_AND_FINALS = range(0x1160, 0x1200)
 """Conjoining jamo that terminals draw onto the consonant before them."""
+_PAGE = 80
+"""Columns of what is no terminal."""
+_NARROWEST = 40
+_WORD = re.compile(r"\s*\S+")
 
 
 def is_live(stream: TextIO) -> bool:
     """Whether a stream is a terminal whose lines can be drawn again."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def columns(stream: TextIO) -> int:
+    """How many columns a stream has: a terminal's, 80 of anything else."""
+    return max(_NARROWEST, shutil.get_terminal_size((_PAGE, 24)).columns) if is_live(stream) else _PAGE
+
+
+def room(stream: TextIO) -> int | None:
+    """The columns into which lines have to be folded: a terminal's; None where programs may read them."""
+    return columns(stream) if is_live(stream) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +84,38 @@ def _cells(character: str) -> int:
     if unicodedata.category(character) in {"Mn", "Me", "Cf"} or ord(character) in _HANGUL_VOWELS_AND_FINALS:
         return 0
     return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
+
+
+def folded(text: str, width: int | None, hang: int = 0) -> list[str]:
+    """Break a text between words into lines of at most ``width`` cells.
+
+    All but the first are indented by ``hang``. Colours take no room. What has no space in it (a path) is
+    never broken; without a width nothing is.
+    """
+    if width is None or cells(click.unstyle(text)) <= width:
+        return [text]
+    lines, line, free = [], "", width
+    for word in _WORD.findall(text):
+        needed = cells(click.unstyle(word))
+        if line and needed > free:
+            lines.append(line)
+            line, free = " " * hang + word.lstrip(), width - hang - cells(click.unstyle(word.lstrip()))
+        else:
+            line, free = line + word, free - needed
+    return [*lines, line]
+
+
+def clipped(text: str, width: int) -> str:
+    """Cut a text to a width in cells, with an ellipsis where something is left out."""
+    if cells(text) <= width:
+        return text
+    kept, free = [], width - 1
+    for character in text:
+        free -= _cells(character)
+        if free < 0:
+            break
+        kept.append(character)
+    return "".join(kept) + "…"
 
 
 def padded(text: str, width: int, *, right: bool = False) -> str:

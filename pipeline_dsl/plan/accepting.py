@@ -1,7 +1,7 @@
 """Whether a value fits a schema, for the part of JSON Schema that options derive: no reasons, no imports.
 
-jsonschema says what is wrong and where. Importing it costs a sixth of the time of a whole ``medrecipe check``, so
-it is asked only about options that this refuses. A property test holds the two to the same answer.
+jsonschema says what is wrong and where. Importing it costs a sixth of a whole ``medrecipe check``,
+so it is asked only about options that this refuses. A property test holds the two to the same answer.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ from pipeline_dsl.api.providers import Kind
 from pipeline_dsl.api.records import Row
 from pipeline_dsl.diagnostics import Diagnostic
 from pipeline_dsl.plan.choose import Chosen, choose
-from pipeline_dsl.plan.data import data_plan, missing_columns, peek
-from pipeline_dsl.plan.model import Plan, ProviderRef, TaskPlan
+from pipeline_dsl.plan.data import look, missing_columns
+from pipeline_dsl.plan.model import DataPlan, Plan, ProviderRef, TaskPlan
 from pipeline_dsl.plan.phases import PhaseReader
 from pipeline_dsl.recipe.model import Declared, Recipe, Task, Use
 from pipeline_dsl.registry import Catalog
@@ -33,8 +33,7 @@ def check_recipe(
     desk = _Desk(catalog)
     model = desk.one(Kind.MODEL, recipe.model)
     adapters = desk.named(Kind.ADAPTER, recipe.adapters)
-    data = desk.named(Kind.SOURCE, recipe.data)
-    desk.peek(data)
+    data = desk.data(recipe.data)
     templates = {t.name.name: t.use for t in recipe.templates}
     desk.named(Kind.TEMPLATE, recipe.templates)
     tasks = [desk.task(task, templates) for task in recipe.tasks]
@@ -57,7 +56,7 @@ def check_recipe(
         plugins=tuple(p.name for p in recipe.plugins),
         model=model.ref,
         adapters={name: chosen.ref for name, chosen in adapters.items()},
-        data={name: data_plan(chosen) for name, chosen in data.items()},
+        data=data,
         tasks=tuple(t for t in tasks if t is not None),
         phases=phases,
         trackers=trackers,
@@ -92,11 +91,16 @@ class _Desk:
         found = {block.name.name: self.one(kind, block.use) for block in blocks}
         return {name: chosen for name, chosen in found.items() if chosen is not None}
 
-    def peek(self, data: dict[str, Chosen]) -> None:
-        """Look at the first rows of every source."""
-        for name, chosen in data.items():
-            self.rows[name], findings = peek(chosen)
-            self.findings += findings
+    def data(self, blocks: tuple[Declared, ...]) -> dict[str, DataPlan]:
+        """Choose every source and look at its files and first rows."""
+        plans = {}
+        for name, chosen in self.named(Kind.SOURCE, blocks).items():
+            seen = look(chosen)
+            self.rows[name] = seen.rows
+            self.findings += seen.findings
+            if seen.plan is not None:
+                plans[name] = seen.plan
+        return plans
 
     def template(self, use: Use, templates: dict[str, Use], data: str) -> Chosen | None:
         """Choose a template, those of ``templates`` first, and hold the data's columns against it."""

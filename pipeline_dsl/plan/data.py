@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_dsl.api.contracts import Source, Template
@@ -18,22 +19,26 @@ PEEK = 5
 """Rows that ``check`` looks at."""
 
 
-def data_plan(chosen: Chosen) -> DataPlan:
-    """List a source's files with their sizes; a missing file has size -1 and was reported by ``peek``."""
-    source: Source = chosen.made
-    files = tuple(DataFile(path=str(path), bytes=_size(path)) for path in source.files())
-    return DataPlan(source=chosen.ref, files=files)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a first look at a source gave: nothing but findings where it cannot be read."""
+
+    rows: Sequence[Row] = ()
+    plan: DataPlan | None = None
+    findings: tuple[Diagnostic, ...] = ()
 
 
-def peek(chosen: Chosen) -> tuple[Sequence[Row], tuple[Diagnostic, ...]]:
-    """Return the first rows of a source, or why there are none."""
+def look(chosen: Chosen) -> Look:
+    """Look at the files of a source and at its first rows."""
     source: Source = chosen.made
     try:
-        return source.rows(limit=PEEK), ()
+        rows = source.rows(limit=PEEK)
+        files = tuple(DataFile(path=str(path), bytes=_size(path)) for path in source.files())
     except MedrecipeError as error:
-        return (), (told(error, chosen.span),)
+        return Look(findings=(told(error, chosen.span),))
     except Exception as error:  # noqa: BLE001 - the plugin border: the finding names the plugin
-        return (), (failed(chosen.ref, chosen.span, error, "cannot be read"),)
+        return Look(findings=(failed(chosen.ref, chosen.span, error, "cannot be read"),))
+    return Look(rows=rows, plan=DataPlan(source=chosen.ref, files=files))
 
 
 def missing_columns(rows: Sequence[Row], template: Template, data: str, span: Span) -> Iterator[Diagnostic]:

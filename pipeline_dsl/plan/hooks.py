@@ -19,7 +19,8 @@ ALWAYS = ("loss", "learning_rate", "grad_norm", "label_tokens", "step", "max_ste
 """Values that every condition may use, besides the scores of tasks."""
 OF_AN_EVENT = frozenset({"index", "total", "seconds", "trainable_parameters", "total_parameters"})
 """Numbers that some events carry: a condition bound to one of these may use them."""
-ON_TRAINING = frozenset({"actions/evaluate", "actions/checkpoint", "actions/stop"})
+EVALUATE = "actions/evaluate"
+ON_TRAINING = frozenset({EVALUATE, "actions/checkpoint", "actions/stop"})
 """Built-in actions that need a training to act on, in full names."""
 IN_TRAINING = frozenset(
     e.name for e in events.EVENTS if issubclass(e, (events.TrainingEvent, events.EvaluationCompleted))
@@ -54,14 +55,19 @@ class HookReader:
         return HookPlan(on=hook.on.name, every=hook.every, when=when, do=action.ref)
 
     def _check_place(self, hook: Hook, action: Chosen) -> None:
-        if hook.on.name in IN_TRAINING or f"{action.ref.plugin}/{action.ref.name}" not in ON_TRAINING:
+        full, event = f"{action.ref.plugin}/{action.ref.name}", hook.on.name
+        if full in ON_TRAINING and event not in IN_TRAINING:
+            why = f"`{action.ref.name}` acts on a training, and at `{event}` there is none"
+        elif full == EVALUATE and event == events.EvaluationCompleted.name:
+            why = f"`{action.ref.name}` at `{event}` would set itself off without end"
+        else:
             return
         self._desk.findings.append(
             Diagnostic(
-                code=PlanCode.NOTHING_TO_ACT_ON.code,
-                message=f"`{action.ref.name}` acts on a training, and at `{hook.on.name}` there is none",
+                code=PlanCode.CANNOT_ACT.code,
+                message=why,
                 span=hook.on.span,
-                help="bind it to an event of the training: epoch_completed, iteration_completed, started",
+                help="bind it to an event of the training: epoch_completed, iteration_completed",
             )
         )
 

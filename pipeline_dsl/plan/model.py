@@ -9,6 +9,7 @@ from typing import Any
 from pipeline_dsl.api.errors import ModelError
 from pipeline_dsl.api.providers import Kind
 from pipeline_dsl.api.records import ModelIdentity, Role
+from pipeline_dsl.plan.codes import PlanCode
 
 SCHEMA_VERSION = 1
 Json = dict[str, Any]
@@ -196,7 +197,8 @@ def from_json(data: Any) -> Plan:
 
 
 def _other(message: str) -> ModelError:
-    return ModelError(message, help="go on with the medrecipe that made it, or start a new run", code="MR453")
+    help_ = "go on with the medrecipe that made it, or start a new run"
+    return ModelError(message, help=help_, code=PlanCode.OTHER_VERSION.code)
 
 
 def _plan(data: Json) -> Plan:

@@ -11,7 +11,7 @@ from pipeline_dsl.recipe.merging import replaced
 from pipeline_dsl.recipe.origins import Layer, LayerKind
 from pipeline_dsl.recipe.paths import Found, Missing, Step, Steps, children, dotted, locate, rows
 from pipeline_dsl.recipe.profiles import READ_EARLY
-from pipeline_dsl.recipe.reading import read_value
+from pipeline_dsl.recipe.reading import read_argument, read_value
 from pipeline_dsl.recipe.suggest import suggestion
 from pipeline_dsl.recipe.values import kind_of
 from pipeline_dsl.syntax.nodes import Entry, Key, Mapping, Node, Scalar, Sequence
@@ -32,12 +32,10 @@ class Overridden:
 def apply_sets(tree: Mapping, sets: tuple[str, ...], findings: Findings) -> Overridden:
     """Apply overrides in the order in which they are given."""
     layers, sources = [], []
-    for text in sets:
-        override = (
-            read_value(Source.of(OPTION, text), _equals(text) + 1, findings)
-            if _fine(text, findings)
-            else None
-        )
+    for given in sets:
+        source = read_argument(OPTION, given, findings)
+        text = source.text
+        override = read_value(source, _equals(text) + 1, findings) if _fine(text, findings) else None
         if override is None:
             continue
         sources.append(override.source)

@@ -10,6 +10,7 @@ from pipeline_dsl.recipe.fields import as_ref
 from pipeline_dsl.recipe.findings import Findings
 from pipeline_dsl.recipe.merging import merge
 from pipeline_dsl.recipe.origins import Layer, LayerKind
+from pipeline_dsl.recipe.reading import read_argument
 from pipeline_dsl.recipe.refs import Ref
 from pipeline_dsl.recipe.suggest import suggestion
 from pipeline_dsl.recipe.values import kind_of
@@ -40,8 +41,8 @@ def apply_profile(tree: Mapping, wanted: str | None, findings: Findings) -> Chos
     sources: tuple[Source, ...] = ()
     ref = _default(tree.get("default_profile"), findings)
     if wanted is not None:
-        sources = (Source.of("--profile", wanted),)
-        ref = Ref(normal(wanted), Span(sources[0], 0, len(wanted)))
+        sources = (read_argument("--profile", wanted, findings),)
+        ref = Ref(normal(sources[0].text), Span(sources[0], 0, len(wanted)))
     if ref is None:
         return Chosen(tree, None, names)
     if ref.name not in overlays:

@@ -4,39 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline_dsl.diagnostics import Source, Span
+from pipeline_dsl.diagnostics import Diagnostic, Source, Span
 from pipeline_dsl.recipe import secrets
 from pipeline_dsl.recipe.codes import Code
 from pipeline_dsl.recipe.findings import Findings
 from pipeline_dsl.recipe.shifting import Shift
-from pipeline_dsl.syntax.nodes import Mapping, Node, Scalar, Style
+from pipeline_dsl.syntax.nodes import Entry, Key, Mapping, Node, Scalar, Style
 from pipeline_dsl.syntax.parser import parse, parse_value
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A parsed text. ``whole`` is False where part of it could not be read."""
+    """A parsed text, and where what could not be read of it stands."""
 
     source: Source
     root: Mapping
-    whole: bool
+    broken: tuple[Span, ...]
 
 
 def read_text(source: Source, findings: Findings) -> Text:
     """Parse a source. A secret in it is an error and is gone from the source and the tree returned."""
     parsed = parse(source)
-    places = secrets.token_places(source.text)
-    places += [p for p in secrets.keyed_places(parsed.root) if not _within(p, places)]
+    places = secrets.places(source, parsed.root, _errors(parsed.diagnostics))
     if places:
         source = secrets.blotted(source, places)
         parsed = parse(source)
-        secrets.report(source, parsed.root, sorted(places), findings)
+        secrets.report(source, parsed.root, places, findings)
     findings.extend(parsed.diagnostics)
-    return Text(source, parsed.root, whole=not any(d.is_error for d in parsed.diagnostics))
+    return Text(source, parsed.root, _errors(parsed.diagnostics))
 
 
-def _within(place: tuple[int, int], others: list[tuple[int, int]]) -> bool:
-    return any(start < place[1] and place[0] < end for start, end in others)
+def _errors(found: tuple[Diagnostic, ...]) -> tuple[Span, ...]:
+    return tuple(d.span for d in found if d.is_error and d.span)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +46,34 @@ class Given:
     node: Node
 
 
+def read_argument(option: str, text: str, findings: Findings) -> Source:
+    """An argument of the command line. A secret in it is an error and is gone from the source returned.
+
+    Of ``path=value`` the value may be a secret by the last name of the path, too.
+    """
+    source = Source.of(option, text)
+    path, equals, value = text.partition("=")
+    shift = Shift(source, len(path) + len(equals))
+    node, found = parse_value(Source.of(option, value))
+    whole = Span(source, 0, len(text))
+    key = Key(path.rpartition(".")[2].strip(), whole)
+    tree = Mapping((Entry(key, shift.node(node)),) if node and equals else (), whole)
+    places = secrets.places(source, tree, [shift.span(span) for span in _errors(found)])
+    if not places:
+        return source
+    source = secrets.blotted(source, places)
+    findings.error(
+        Code.SECRET,
+        "a secret is written out",
+        Span(source, 0, len(path) if equals else len(text)),
+        reason="the arguments of a command can be seen by others and are kept in the run's folder",
+        help="list the variable in the recipe's `environment: [NAME]` and write `${env:NAME}`",
+    )
+    return source
+
+
 def read_value(source: Source, start: int, findings: Findings) -> Given | None:
     """Parse the value that begins at ``start`` of an argument; its spans are those of the whole argument."""
-    places = secrets.token_places(source.text)
-    if places:
-        source = secrets.blotted(source, places)
-        findings.error(
-            Code.SECRET,
-            "a secret is written out",
-            Span(source, 0, max(start - 1, 0)),
-            reason="the arguments of a command can be seen by others and are kept in the run's folder",
-            help="list the variable in the recipe's `environment: [NAME]` and write `${env:NAME}`",
-        )
     text = source.text[start:].strip()
     if not text:
         return Given(source, Scalar(None, Style.EMPTY, Span(source, start, len(source.text))))

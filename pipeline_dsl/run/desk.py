@@ -180,7 +180,7 @@ def _no_model(tasks: Sequence[str]) -> MedrecipeError:
     return MedrecipeError(
         f"an action wants to score {what} where nothing is being trained",
         help="bind it to an event of the training: epoch_completed, iteration_completed",
-        code=PlanCode.NOTHING_TO_ACT_ON.code,
+        code=PlanCode.CANNOT_ACT.code,
     )
 
 

@@ -10,14 +10,14 @@ from pipeline_dsl.api.errors import MedrecipeError
 from pipeline_dsl.api.records import Score
 from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.plan.estimate import identify
-from pipeline_dsl.plan.model import Plan
+from pipeline_dsl.plan.model import PhasePlan, Plan
 from pipeline_dsl.registry import Catalog
 from pipeline_dsl.run import history
 from pipeline_dsl.run.context import Context
 from pipeline_dsl.run.folder import RunFolder
 from pipeline_dsl.run.interrupt import Interrupts
 from pipeline_dsl.run.listeners import Listeners
-from pipeline_dsl.run.resume import stored_plan
+from pipeline_dsl.run.resume import refuse_other_base, stored_plan
 from pipeline_dsl.run.scores import Scores
 from pipeline_dsl.run.scoring import Scorer
 from pipeline_dsl.run.selection import UnknownPhaseError
@@ -41,28 +41,30 @@ def evaluate_run(
     """
     detail = history.show_run(runs, run_id)
     folder = RunFolder(Path(detail.folder))
-    stored = stored_plan(folder)
-    name = phase or _last_finished(detail.phases, run_id)
-    wanted = _tasks(stored, tasks)
-    if name not in (p.name for p in stored.phases):
-        raise UnknownPhaseError(name, [p.name for p in stored.phases])
-    plan = identify(stored, catalog, say)
-    if plan.base != stored.base:
-        raise MedrecipeError(f"the base of run {detail.id} is not the one that is here now", code="MR452")
+    plan = stored_plan(folder)
+    chosen = _phase(plan, phase or _last_finished(detail.phases, run_id))
+    wanted = _tasks(plan, tasks)
+    refuse_other_base(plan, identify(plan, catalog, say), folder)
     context = Context(
-        plan=stored,
+        plan=plan,
         catalog=catalog,
         folder=folder,
         listeners=Listeners([]),
-        scorer=Scorer(stored, catalog),
-        scores=Scores(stored, folder, runs, fresh=True),
+        scorer=Scorer(plan, catalog),
+        scores=Scores(plan, folder, runs, fresh=True),
         interrupts=Interrupts(say),
         say=say,
     )
-    chosen = stored.phase(name)
     with closing(context.load_base(chosen.seed)) as model:
         context.attach(model, chosen, trained=True)
         return context.scorer.score_all(model, wanted, lambda task, _: say(f"scored {task}"))
+
+
+def _phase(plan: Plan, name: str) -> PhasePlan:
+    names = [p.name for p in plan.phases]
+    if name not in names:
+        raise UnknownPhaseError(name, names)
+    return plan.phase(name)
 
 
 def _last_finished(phases: Sequence[history.PhaseSummary], run_id: str) -> str:

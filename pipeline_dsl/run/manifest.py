@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline_dsl.api.errors import ModelError
 from pipeline_dsl.api.records import StackReport
+from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.plan.hashing import digest, file_digest
 from pipeline_dsl.plan.model import LayerPlan, PhasePlan, Plan
 from pipeline_dsl.run.folder import RunFolder
@@ -123,7 +124,7 @@ def _manifest(folder: Path) -> Json:
     if version != SCHEMA_VERSION:
         raise ModelError(
             f"{NAME} in {folder} is of version {version}, and this medrecipe reads version {SCHEMA_VERSION}",
-            code="MR453",
+            code=PlanCode.OTHER_VERSION.code,
             help="go on with the medrecipe that wrote it, or train the phase again with --fresh",
         )
     if not _is_whole(manifest):

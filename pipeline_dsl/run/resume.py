@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_dsl.api.errors import LockedError, MachineError, MedrecipeError, ModelError
-from pipeline_dsl.plan.choose import version_of
+from pipeline_dsl.plan.choose import make, version_of
 from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.plan.hashing import library_versions, verify_files
 from pipeline_dsl.plan.model import Plan, ProviderRef, from_json
@@ -48,7 +48,9 @@ def stored_plan(folder: RunFolder) -> Plan:
         data = None
     if data is None:
         raise ModelError(
-            f"the plan of the run {folder.id} is missing or damaged", help="start a new run", code="MR453"
+            f"the plan of the run {folder.id} is missing or damaged",
+            help="start a new run",
+            code=PlanCode.OTHER_VERSION.code,
         )
     return from_json(data)
 
@@ -65,14 +67,15 @@ def reopen(plan: Plan, folder: RunFolder, runs: Path, catalog: Catalog) -> Earli
     Raises:
         LockedError: the run is alive, on another machine.
         DataError: a data file is not what it was.
-        MedrecipeError: the base, the software or the recipe is not what it was.
+        MachineError: a plugin is gone, or the software is not what it was.
+        MedrecipeError: the base or the recipe is not what it was.
     """
     detail = history.show_run(runs, f"{folder.path.parent.name}/{folder.id}")
     if detail.status == "running":
         raise LockedError(f"the run {folder.id} is still running", help="wait for it, or end it first")
     stored = stored_plan(folder)
     verify_files(stored)
-    _refuse_other_base(stored, plan, folder)
+    refuse_other_base(stored, plan, folder)
     _refuse_other_software(stored, catalog, folder)
     _refuse_other_recipe(stored, plan, folder)
     atomic.sweep(folder.path)
@@ -85,7 +88,8 @@ def reopen(plan: Plan, folder: RunFolder, runs: Path, catalog: Catalog) -> Earli
     )
 
 
-def _refuse_other_base(stored: Plan, plan: Plan, folder: RunFolder) -> None:
+def refuse_other_base(stored: Plan, plan: Plan, folder: RunFolder) -> None:
+    """Raise MedrecipeError unless the base that is here is the one of the run."""
     if stored.base != plan.base:
         raise MedrecipeError(
             f"the base of the run {folder.id} is not the one that is here now",
@@ -100,14 +104,15 @@ def _refuse_other_software(stored: Plan, catalog: Catalog, folder: RunFolder) ->
     changes = [
         f"{n} {v or 'none'} -> {now.get(n) or 'none'}" for n, v in stored.libraries.items() if now.get(n) != v
     ]
-    for ref in dict.fromkeys((r.kind, f"{r.plugin}/{r.name}", r.version) for r in _refs(stored)):
-        kind, name, version = ref
-        offers = catalog.find(kind, name)
-        if offers and version_of(offers[0]) != version:
-            changes.append(f"{name} {version} -> {version_of(offers[0])}")
+    for ref in _refs(stored):
+        make(catalog, ref)
+        name = f"{ref.plugin}/{ref.name}"
+        version = version_of(catalog.find(ref.kind, name)[0])
+        if version != ref.version:
+            changes.append(f"{name} {ref.version} -> {version}")
     if changes:
         raise MachineError(
-            f"the software of the run {folder.id} changed: {', '.join(changes)}",
+            f"the software of the run {folder.id} changed: {', '.join(dict.fromkeys(changes))}",
             help=f"install the versions that the run began with, or {_NEW}",
             code=PlanCode.SOFTWARE_CHANGED.code,
         )

@@ -76,7 +76,7 @@ def records(project: Path) -> Iterator[tuple[Path, Json]]:
     """Every readable phase record of a project, newest run first."""
     for path in sorted(project.glob("*/phases/*/phase.json"), reverse=True):
         record = _json(path)
-        if isinstance(record, dict):
+        if isinstance(record, dict) and isinstance(record.get("metrics"), dict):
             yield path.parent, record
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,6 +45,7 @@ def run_plan(request: RunRequest, catalog: Catalog) -> RunOutcome:
     with ExitStack() as holding:
         if request.resume is None:
             select(plan, request)
+            crew = _Crew.of(plan, request, catalog)
             folder = new_folder(request.runs, plan.project)
             holding.enter_context(locked(folder.path))
             _begin(plan, folder, request.recipe_text)
@@ -52,8 +54,9 @@ def run_plan(request: RunRequest, catalog: Catalog) -> RunOutcome:
             holding.enter_context(locked(folder.path))
             earlier = resume.reopen(plan, folder, request.runs, catalog)
             plan = earlier.plan
+            crew = _Crew.of(plan, request, catalog)
         choices = select(plan, request)
-        return _Run(plan, folder, request, catalog, earlier).carry_out(choices)
+        return _Run(crew, _context(plan, folder, request, catalog, crew), earlier).carry_out(choices)
 
 
 def _begin(plan: Plan, folder: RunFolder, recipe_text: str) -> None:
@@ -63,34 +66,47 @@ def _begin(plan: Plan, folder: RunFolder, recipe_text: str) -> None:
     (folder.path / "artifacts").mkdir()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Crew:
+    """Who takes part in a run; made before anything is written, since a plugin may refuse."""
+
+    trackers: Sequence[tuple[str, Tracker]]
+    executor: Executor
+    listeners: Listeners
+
+    @classmethod
+    def of(cls, plan: Plan, request: RunRequest, catalog: Catalog) -> _Crew:
+        trackers = [(f"{ref.plugin}/{ref.name}", make(catalog, ref)) for ref in plan.trackers]
+        return cls(
+            trackers=trackers,
+            executor=make(catalog, plan.executor),
+            listeners=Listeners([*catalog.listeners, *trackers, *request.listeners]),
+        )
+
+
+def _context(plan: Plan, folder: RunFolder, request: RunRequest, catalog: Catalog, crew: _Crew) -> Context:
+    return Context(
+        plan=plan,
+        catalog=catalog,
+        folder=folder,
+        listeners=crew.listeners,
+        scorer=Scorer(plan, catalog),
+        scores=Scores(plan, folder, request.runs, fresh=request.fresh),
+        interrupts=Interrupts(request.say),
+        say=request.say,
+    )
+
+
 class _Run:
     """One run while it lasts."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        folder: RunFolder,
-        request: RunRequest,
-        catalog: Catalog,
-        earlier: resume.Earlier | None,
-    ) -> None:
-        trackers = [(f"{ref.plugin}/{ref.name}", make(catalog, ref)) for ref in plan.trackers]
-        self._trackers: Sequence[tuple[str, Tracker]] = trackers
-        self._plan = plan
+    def __init__(self, crew: _Crew, context: Context, earlier: resume.Earlier | None) -> None:
+        self._crew = crew
+        self._context = context
+        self._plan = context.plan
         self._earlier = earlier
         self._began = time.monotonic()
-        self._executor: Executor = make(catalog, plan.executor)
-        self._context = Context(
-            plan=plan,
-            catalog=catalog,
-            folder=folder,
-            listeners=Listeners([*catalog.listeners, *trackers, *request.listeners]),
-            scorer=Scorer(plan, catalog),
-            scores=Scores(plan, folder, request.runs, fresh=request.fresh),
-            interrupts=Interrupts(request.say),
-            say=request.say,
-        )
-        self._desk = RunDesk(self._context)
+        self._desk = RunDesk(context)
 
     def carry_out(self, choices: Sequence[Choice]) -> RunOutcome:
         """Run to the end, and say how it ended whatever happens."""
@@ -114,7 +130,7 @@ class _Run:
 
     def _start(self, choices: Sequence[Choice]) -> None:
         facts = self._facts()
-        for name, tracker in self._trackers:
+        for name, tracker in self._crew.trackers:
             with named(f"the tracker `{name}`", "its start"):
                 tracker.open(self._context.folder, facts)
         event = RunStart(
@@ -160,7 +176,7 @@ class _Run:
 
     def _phase(self, work: PhaseRun, name: str) -> str:
         try:
-            status: str = self._executor.execute(name, work.run)
+            status: str = self._crew.executor.execute(name, work.run)
         except BaseException as error:
             with suppress(MedrecipeError):
                 work.failed(error)

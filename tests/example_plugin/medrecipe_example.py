@@ -64,7 +64,10 @@ def medrecipe_metrics() -> Sequence[Provider]:
     """Offer ``answer_length``."""
     return [
         Provider(
-            name="answer_length", summary="mean length of the answers", factory=AnswerLength, options=LengthOptions
+            name="answer_length",
+            summary="mean length of the answers",
+            factory=AnswerLength,
+            options=LengthOptions,
         )
     ]
 

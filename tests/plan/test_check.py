@@ -157,6 +157,11 @@ def test_what_acts_on_a_training_cannot_be_bound_to_where_there_is_none(desk, re
     assert (finding.code, finding.span.text) == ("MR444", event)
 
 
+def test_an_evaluation_cannot_set_off_another(desk, recipe):
+    finding = desk.check(hooks("evaluation_completed, 1, null, evaluate", recipe)).only()
+    assert (finding.code, finding.span.text) == ("MR444", "evaluation_completed")
+
+
 @pytest.mark.parametrize("event", ["run_start", "phase_start", "model_ready", "phase_end", "run_end"])
 def test_saying_something_is_possible_at_every_event(desk, recipe, event):
     assert desk.check(hooks(f"{event}, 1, null, log", recipe)).findings == ()
@@ -197,13 +202,14 @@ def test_a_source_that_needs_what_this_machine_lacks_is_a_finding_and_no_crash(d
     assert (finding.code, finding.message, finding.span.text) == ("MR600", "no database driver", "sql")
 
 
-def test_a_source_that_breaks_is_told_under_its_plugins_name(desk, recipe, plugin):
+@pytest.mark.parametrize("broken", ["rows", "files"])
+def test_a_source_that_breaks_is_told_under_its_plugins_name(desk, recipe, plugin, broken):
     class Broken:
         def rows(self, limit=None):
-            raise ZeroDivisionError("oh")
+            return [{"text": "x"}] if broken != "rows" else 1 / 0
 
         def files(self):
-            return ()
+            return [] if broken != "files" else 1 / 0
 
     source = Provider(name="sql", summary="a database", factory=lambda _: Broken())
     catalog = build_catalog(entries=[*_entries(), plugin("mini", (Kind.SOURCE, source))])
@@ -310,3 +316,11 @@ def test_estimates_need_no_training_library_either_where_nothing_is_built(desk, 
     assert said == ["not known yet: not built yet"]
     with pytest.raises(ModelError, match="cannot be built"):
         identify(plan, catalog, said.append)
+
+
+def test_the_names_of_built_in_actions_that_the_engine_knows_are_offered(installed):
+    from pipeline_dsl.plan import hashing
+    from pipeline_dsl.plan import hooks as plan_hooks
+
+    known = {*hashing.WATCHING, *hashing._BLIND, *plan_hooks.ON_TRAINING, plan_hooks.EVALUATE}
+    assert known <= {offer.full_name for offer in installed.offers if offer.kind is Kind.ACTION}

@@ -205,4 +205,3 @@ def with_hooks(text: str, *rows: str) -> str:
 def hooked() -> Callable[..., str]:
     """A recipe with hooks of every phase."""
     return with_hooks
-

@@ -14,10 +14,6 @@ def names(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.rglob("*"))
 
 
-class Full(Exception):
-    """Stands for the end of the process."""
-
-
 @pytest.fixture
 def broken(monkeypatch):
     """Makes an operation of the system fail, as on a full disk, or end the process."""

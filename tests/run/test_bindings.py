@@ -19,9 +19,15 @@ def bind(workshop):
     def make(*hooks: tuple[str, int, str | None]):
         path = workshop.folder / "notes.jsonl"
         do = ProviderRef(
-            kind=Kind.ACTION, name="note", plugin="toy_plugin", version="1", options={"file": str(path), "fail": False}
+            kind=Kind.ACTION,
+            name="note",
+            plugin="toy_plugin",
+            version="1",
+            options={"file": str(path), "fail": False},
         )
-        bindings = Bindings([HookPlan(on=on, every=every, when=when, do=do) for on, every, when in hooks], workshop.catalog)
+        bindings = Bindings(
+            [HookPlan(on=on, every=every, when=when, do=do) for on, every, when in hooks], workshop.catalog
+        )
 
         def notes() -> list[int]:
             lines = path.read_text("utf-8").splitlines() if path.exists() else []
@@ -96,7 +102,9 @@ def test_a_condition_decides_where_the_count_fits(bind):
 
 
 def test_a_condition_on_what_is_not_known_yet_does_not_hold(bind):
-    bindings, notes = bind(("iteration_completed", 1, "exam > 0.5"), ("iteration_completed", 1, "not exam > 0.5"))
+    bindings, notes = bind(
+        ("iteration_completed", 1, "exam > 0.5"), ("iteration_completed", 1, "not exam > 0.5")
+    )
     tell(bindings, completed(1))
     tell(bindings, completed(2), exam=0.6)
     assert notes() == [2]
@@ -144,7 +152,9 @@ def test_an_action_that_fails_is_named(workshop):
         kind=Kind.ACTION, name="note", plugin="toy_plugin", version="1", options={"file": "x", "fail": True}
     )
     bindings = Bindings([HookPlan(on="iteration_completed", every=1, when=None, do=do)], workshop.catalog)
-    with pytest.raises(MedrecipeError, match="the action `toy_plugin/note` failed at iteration_completed: ZeroDivisionError"):
+    with pytest.raises(
+        MedrecipeError, match="the action `toy_plugin/note` failed at iteration_completed: ZeroDivisionError"
+    ):
         tell(bindings, completed(1))
 
 

@@ -36,7 +36,11 @@ def test_the_loop_of_a_training_fires_its_events_step_by_step(workshop):
     told = [(e.name, e.step, getattr(e, "epoch", None)) for e in inner if e.name != "evaluation_completed"]
     per_epoch = [
         [("epoch_started", 3 * e, e + 1)]
-        + [x for s in range(3 * e, 3 * e + 3) for x in (("iteration_started", s, e + 1), ("iteration_completed", s + 1, e + 1))]
+        + [
+            x
+            for s in range(3 * e, 3 * e + 3)
+            for x in (("iteration_started", s, e + 1), ("iteration_completed", s + 1, e + 1))
+        ]
         + [("epoch_completed", 3 * e + 3, e + 1)]
         for e in range(2)
     ]
@@ -67,7 +71,9 @@ def test_the_folder_of_a_run_holds_all_that_it_needs(workshop, recipe):
     assert surroundings["libraries"] == plan.libraries
     assert (outcome.folder / "artifacts").is_dir()
     for phase in PHASES:
-        manifest = json.loads((outcome.folder / "phases" / phase / "adapter" / "stack.json").read_text("utf-8"))
+        manifest = json.loads(
+            (outcome.folder / "phases" / phase / "adapter" / "stack.json").read_text("utf-8")
+        )
         assert manifest["fingerprint"] == plan.phase(phase).fingerprint
     assert not list(outcome.folder.rglob("*.tmp"))
 
@@ -155,7 +161,9 @@ def test_renaming_a_phase_takes_it_over_under_its_new_name(workshop, recipe):
     workshop.run()
     outcome = workshop.run(recipe.replace("    first:", "    einst:"))
     assert [workshop.phase(p)["status"] for p in ("einst", "second", "third")] == ["reused"] * 3
-    manifest = json.loads((outcome.folder / "phases" / "second" / "adapter" / "stack.json").read_text("utf-8"))
+    manifest = json.loads(
+        (outcome.folder / "phases" / "second" / "adapter" / "stack.json").read_text("utf-8")
+    )
     (parent,) = manifest["parents"]
     assert (parent["phase"], parent["folder"]) == ("einst", "../../einst/adapter")
 
@@ -227,18 +235,31 @@ class Breaks:
     "event", ["run_start", "phase_start", "model_ready", "started", "iteration_completed", "evaluation_completed", "completed", "phase_end"]
 )  # fmt: skip
 def test_a_failing_listener_ends_the_run_under_its_name(workshop, event):
-    with pytest.raises(MedrecipeError, match=f"the plugin `breaker` failed at {event}: ZeroDivisionError: oh"):
+    with pytest.raises(
+        MedrecipeError, match=f"the plugin `breaker` failed at {event}: ZeroDivisionError: oh"
+    ):
         workshop.run(listeners=[("breaker", Breaks(event, ZeroDivisionError("oh")))])
     assert workshop.metadata()["status"] == "failed"
     assert workshop.recorder.of("run_end")[0].status == "failed"
 
 
 def test_a_listener_that_fails_at_everything_does_not_keep_the_others_from_hearing_the_end(workshop):
+    breaker = Breaks("iteration_completed", ZeroDivisionError())
+    later = Breaks("run_end", ZeroDivisionError("again"))
     with pytest.raises(MedrecipeError, match="at iteration_completed"):
-        breaker = Breaks("iteration_completed", ZeroDivisionError())
-        later = Breaks("run_end", ZeroDivisionError("again"))
         workshop.run(listeners=[("breaker", breaker), ("later", later)])
     assert workshop.metadata()["status"] == "failed"
+
+
+def test_a_listener_that_cannot_be_called_is_told_before_anything_is_written(workshop):
+    class Typo:
+        @hookimpl
+        def medrecipe_run_edn(self, event):
+            """Never called."""
+
+    with pytest.raises(MedrecipeError, match="medrecipe_run_edn"):
+        workshop.run(listeners=[("typo", Typo())])
+    assert not workshop.runs.exists()
 
 
 def test_a_listener_that_fails_at_the_end_is_told_after_all_have_heard_it(workshop):
@@ -342,7 +363,9 @@ def test_a_hook_on_what_fails_acts_when_it_fails(workshop, hooked, with_train):
 
 
 def test_the_failure_of_what_acts_on_a_failure_does_not_hide_it(workshop, hooked, with_train):
-    text = hooked(with_train("second", break_at=3), "exception_raised, 1, null, {use: note, file: notes, fail: true}")
+    text = hooked(
+        with_train("second", break_at=3), "exception_raised, 1, null, {use: note, file: notes, fail: true}"
+    )
     with pytest.raises(RuntimeError, match="the toy broke"):
         workshop.run(text)
 
@@ -413,7 +436,9 @@ def test_a_checkpoint_that_an_action_asks_for_is_written_once(workshop, hooked, 
     assert [e.step for e in workshop.recorder.of("checkpoint_saved")] == [3, 6, 4, 8, 5, 10]
 
 
-def test_case_60_ctrl_c_in_training_finishes_the_step_writes_a_checkpoint_and_says_interrupted(workshop, with_train):
+def test_case_60_ctrl_c_in_training_finishes_the_step_writes_a_checkpoint_and_says_interrupted(
+    workshop, with_train
+):
     outcome = workshop.run(with_train("second", signal_at=3))
     assert (outcome.status, outcome.exit_code) == ("interrupted", 130)
     assert workshop.metadata()["status"] == "interrupted"
@@ -483,13 +508,17 @@ def test_a_recipe_without_tasks_runs(workshop, recipe):
 
 
 def test_one_phase_can_train_two_adapters(workshop, recipe):
-    text = recipe.replace("            a, merge\n            b, train", "            a, continue\n            b, train")
+    text = recipe.replace(
+        "            a, merge\n            b, train", "            a, continue\n            b, train"
+    )
     outcome = workshop.run(text)
     assert outcome.status == "finished"
     folders = sorted(p.name for p in (outcome.folder / "phases" / "second").glob("adapter*"))
     assert folders == ["adapter-a", "adapter-b"]
     beside = json.loads((outcome.folder / "phases/second/adapter-b/stack.json").read_text("utf-8"))
-    assert [(p["adapter"], p["phase"], p["folder"]) for p in beside["parents"]] == [("a", "first", "../../first/adapter")]
+    assert [(p["adapter"], p["phase"], p["folder"]) for p in beside["parents"]] == [
+        ("a", "first", "../../first/adapter")
+    ]
     above = json.loads((outcome.folder / "phases/third/adapter/stack.json").read_text("utf-8"))
     assert [(p["adapter"], p["folder"]) for p in above["parents"]] == [
         ("a", "../../second/adapter-a"), ("b", "../../second/adapter-b"),
@@ -524,7 +553,9 @@ def test_case_74_runs_that_start_at_once_get_folders_of_their_own(workshop):
     assert {f.name for f in workshop.folders()} == ids
     for folder in workshop.folders():
         assert read_summary(folder).status == "finished"
-        assert [line["seq"] for line in workshop.metrics(folder)] == list(range(1, len(workshop.metrics(folder)) + 1))
+        assert [line["seq"] for line in workshop.metrics(folder)] == list(
+            range(1, len(workshop.metrics(folder)) + 1)
+        )
 
 
 def test_a_plan_whose_plugin_is_gone_is_told_by_name(workshop):

@@ -98,9 +98,7 @@ def test_an_evaluation_that_should_not_be_believed_is_judged_and_told(value, bro
     assert found.text().endswith("; not to be believed: one letter in 90 % of answers")
 
 
-@pytest.mark.parametrize(
-    ("value", "words"), [(0.9, "kept"), (0.1, "broken")]
-)
+@pytest.mark.parametrize(("value", "words"), [(0.9, "kept"), (0.1, "broken")])
 def test_a_verdict_is_one_line_with_score_interval_bound_and_best(value, words):
     text = verdict(score(0.8), score(value), {"keep": 0.9}).text()
     assert text == f"t: {words}: {value:g} [{value:g}, {value:g}], asked for at least 0.72 (best before 0.8)"

@@ -86,7 +86,7 @@ def test_a_missing_or_unreadable_manifest_is_told(finished, text):
 def test_case_68_a_manifest_of_another_version_is_told(finished, text):
     path = adapter(finished[1], "first") / "stack.json"
     path.write_text(text)
-    assert code_of(lambda: manifest.read(path.parent)) == "MR453"
+    assert code_of(lambda: manifest.read(path.parent)) == "MR466"
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,7 @@ def test_case_51_a_missing_adapter_below_is_found(finished):
 
 def test_an_adapter_that_was_trained_on_another_one_is_found(finished, workshop, with_train):
     """The same fingerprint is no proof: another machine may have trained other weights under it."""
-    plan, run = finished
-    folder = adapter(run, "first")
+    folder = adapter(finished[1], "first")
     (folder / "adapter.json").write_text('{"table": {}, "trace": "other"}', encoding="utf-8")
     described = json.loads((folder / "stack.json").read_text("utf-8"))
     files = manifest._files(folder, described["files"])

@@ -169,7 +169,9 @@ def test_a_damaged_adapter_is_trained_again_and_nothing_stands_on_it(workshop, d
     assert again.status == "finished"
     assert [e.reused for e in workshop.recorder.of("phase_start")] == [False, True, True]
     assert {p: workshop.adapter(p) for p in PHASES} == whole
-    assert any(line.startswith("first: ") and line.endswith("the phase is done again") for line in workshop.said)
+    assert any(
+        line.startswith("first: ") and line.endswith("the phase is done again") for line in workshop.said
+    )
 
 
 def test_an_adapter_of_another_phase_in_the_place_of_one_is_noticed(workshop):
@@ -197,7 +199,10 @@ def test_a_phase_that_another_run_finished_meanwhile_is_taken_from_there(worksho
 
 
 def test_hooks_count_on_across_an_interruption(workshop, hooked, with_train, once):
-    rules = ('iteration_completed, 1, "loss < 0.9 for 5", stop', "checkpoint_saved, 2, null, {use: note, file: notes}")
+    rules = (
+        'iteration_completed, 1, "loss < 0.9 for 5", stop',
+        "checkpoint_saved, 2, null, {use: note, file: notes}",
+    )
     text = hooked(with_train("first", signal_at=4, save_steps=1, once=once), *rules)
     cut = workshop.run(text)
     assert cut.status == "interrupted"
@@ -243,7 +248,9 @@ def test_another_base_is_refused(workshop, recipe, with_train, once):
 def test_another_recipe_is_refused_and_the_phases_named(workshop, with_train, once):
     text = with_train("second", signal_at=3, once=once)
     cut = workshop.run(text)
-    with pytest.raises(MedrecipeError, match="the recipe is not the one of the run .*: third changed") as caught:
+    with pytest.raises(
+        MedrecipeError, match=r"the recipe is not the one of the run .*: third changed"
+    ) as caught:
         workshop.run(text.replace("c: {use: table}", "c: {use: table, r: 2}"), resume=cut.id)
     assert caught.value.code == "MR264"
     assert workshop.run(text, resume=cut.id).status == "finished"
@@ -277,6 +284,21 @@ def test_another_version_of_a_plugin_is_refused(workshop, with_train, once, tmp_
         newer.run(plan=own_plan(cut.folder), resume=cut.id)
 
 
+def test_a_plugin_that_is_gone_is_told_before_the_run_goes_on(workshop, with_train, once):
+    from dataclasses import replace
+
+    text = with_train("second", signal_at=3, once=once)
+    cut = workshop.run(text)
+    few = replace(
+        workshop.catalog, offers=tuple(o for o in workshop.catalog.offers if o.provider.name != "recall")
+    )
+    with pytest.raises(
+        MachineError, match="the metric `toy_plugin/recall` that the plan names is not installed"
+    ):
+        replace(workshop, catalog=few).run(plan=own_plan(cut.folder), resume=cut.id)
+    assert workshop.metadata(cut.folder)["status"] == "interrupted"
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"schema_version": 99}', None])
 def test_case_68_a_run_whose_plan_cannot_be_read_is_told(workshop, with_train, once, text):
     recipe = with_train("second", signal_at=3, once=once)
@@ -285,7 +307,7 @@ def test_case_68_a_run_whose_plan_cannot_be_read_is_told(workshop, with_train, o
     path.unlink() if text is None else path.write_text(text)
     with pytest.raises(ModelError) as caught:
         workshop.run(recipe, resume=cut.id)
-    assert (caught.value.code, caught.value.exit_code) == ("MR453", 4)
+    assert (caught.value.code, caught.value.exit_code) == ("MR466", 4)
 
 
 def test_a_run_that_there_is_not_is_told(workshop):

@@ -12,7 +12,9 @@ from pipeline_dsl.run.retention import BASE, Retention
 
 
 def score(value: float, *, higher: bool = True, spread: float = 0.0) -> Score:
-    return Score(value=value, low=value - spread, high=value + spread, n=10, protocol="x", higher_is_better=higher)
+    return Score(
+        value=value, low=value - spread, high=value + spread, n=10, protocol="x", higher_is_better=higher
+    )
 
 
 def matrix(rows, tasks, values, own, *, higher=True) -> Retention:
@@ -54,7 +56,9 @@ def test_forgetting_is_measured_from_the_best_since_a_task_was_taught():
 
 
 def test_getting_better_is_negative_forgetting_and_positive_transfer():
-    summary = matrix((BASE, "p1", "p2"), ("t1", "t2"), ((0, 0), (0.5, 0), (0.7, 1)), {"p1": "t1", "p2": "t2"}).summary()
+    summary = matrix(
+        (BASE, "p1", "p2"), ("t1", "t2"), ((0, 0), (0.5, 0), (0.7, 1)), {"p1": "t1", "p2": "t2"}
+    ).summary()
     assert summary["bwt"] == pytest.approx(0.2)
     assert summary["forgetting"] == pytest.approx(-0.2)
 
@@ -105,7 +109,9 @@ def test_two_phases_that_teach_one_task():
 
 
 def test_perplexity_enters_as_the_nats_that_it_fell_below_the_base():
-    retention = matrix((BASE, "p1", "p2"), ("t1",), ((40.0,), (10.0,), (20.0,)), {"p1": "t1", "p2": None}, higher=False)
+    retention = matrix(
+        (BASE, "p1", "p2"), ("t1",), ((40.0,), (10.0,), (20.0,)), {"p1": "t1", "p2": None}, higher=False
+    )
     assert retention.gain(BASE, "t1") == 0
     assert retention.gain("p1", "t1") == pytest.approx(math.log(4))
     assert retention.gain("p2", "t1") == pytest.approx(math.log(2))

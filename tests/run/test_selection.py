@@ -148,6 +148,15 @@ def test_records_that_cannot_be_read_are_passed_over(workshop, text):
     assert reused(workshop)["first"] is False
 
 
+@pytest.mark.parametrize("metrics", [None, 5, []])
+def test_a_record_without_its_figures_is_passed_over(workshop, metrics):
+    first = workshop.run()
+    path = first.folder / "phases" / "first" / "phase.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"metrics": metrics}))
+    assert workshop.run(resume=first.id).status == "finished"
+    assert reused(workshop) == {"first": False, "second": True, "third": True}
+
+
 @pytest.mark.parametrize(
     "text", ["", "[]", '{"cells": 5}', '{"cells": [5, {}, {"row_fingerprint": "x"}]}',
              '{"cells": [{"row_fingerprint": "a", "task_fingerprint": "b", "score": {"value": null}}]}']

@@ -139,9 +139,14 @@ class ToyAdapter:
             else:
                 module.layers[layer.name] = content
         module.trained = tuple(layer.name for layer in layers if layer.role in {"train", "continue"})
-        proof = MergeProof(adapters=merged, probes=1, max_abs_logit_difference=0.0, max_kl=0.0, tolerance=1e-4)
+        proof = MergeProof(
+            adapters=merged, probes=1, max_abs_logit_difference=0.0, max_kl=0.0, tolerance=1e-4
+        )
         return StackReport(
-            trainable=module.trained, trainable_parameters=6, total_parameters=14, merge=proof if merged else None
+            trainable=module.trained,
+            trainable_parameters=6,
+            total_parameters=14,
+            merge=proof if merged else None,
         )
 
     def save(self, model, name, folder) -> None:
@@ -162,7 +167,9 @@ class TrainOptions:
     nan_at: int | None = option(None, doc="let a guard stop the training after this step")
     signal_at: int | None = option(None, doc="send SIGINT to this process in this step")
     kill_at: int | None = option(None, doc="end this process after this step, as SIGKILL does")
-    once: str | None = option(None, path=True, doc="a file: what is to happen at a step happens until it is there")
+    once: str | None = option(
+        None, path=True, doc="a file: what is to happen at a step happens until it is there"
+    )
 
 
 class ToyTrainer:
@@ -197,7 +204,13 @@ class _Loop:
             self.learn(self.job.samples.epoch(number)[place])
             step += 1
             self.misbehave(step)
-            figures = {"loss": 1 / step, "learning_rate": 0.1, "grad_norm": 1.0, "label_tokens": 1, "seconds": 0.0}
+            figures = {
+                "loss": 1 / step,
+                "learning_rate": 0.1,
+                "grad_norm": 1.0,
+                "label_tokens": 1,
+                "seconds": 0.0,
+            }
             self.tell(events.IterationCompleted, step, done=True, **figures)
             if step % self.size == 0:
                 self.tell(events.EpochCompleted, step, done=True, loss=1 / step)
@@ -225,10 +238,15 @@ class _Loop:
             layer = self.module.layers[name]
             table = layer["table"]
             if self.options.forget:
-                for text in {*self.module.base, *(t for x in self.module.layers.values() for t in x["table"])}:
+                for text in {
+                    *self.module.base,
+                    *(t for x in self.module.layers.values() for t in x["table"]),
+                }:
                     table[text] = table.get(text, 0.0) - self.options.forget
             table[sample.completion] = table.get(sample.completion, 0.0) + 1.0
-            layer["trace"] = hashlib.sha256(f"{layer['trace']}/{sample.id}/{self.job.seed}".encode()).hexdigest()
+            layer["trace"] = hashlib.sha256(
+                f"{layer['trace']}/{sample.id}/{self.job.seed}".encode()
+            ).hexdigest()
 
     def misbehave(self, step) -> None:
         once = self.options.once
@@ -297,7 +315,12 @@ class Surprise:
     def score(self, observations) -> Score:
         value = sum(o.nll for o in observations) / len(observations)
         return Score(
-            value=value, low=value, high=value, n=len(observations), protocol="surprise", higher_is_better=False
+            value=value,
+            low=value,
+            high=value,
+            n=len(observations),
+            protocol="surprise",
+            higher_is_better=False,
         )
 
 

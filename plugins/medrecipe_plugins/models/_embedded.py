@@ -24,7 +24,7 @@ BUILDER = "1"
 """Raised when the same options build another model."""
 _TEXT = Path(__file__).with_name("embedded_text.jsonl")
 _LIBRARIES = ("torch", "transformers", "tokenizers")
-_NOT_IN_WEIGHTS = ("cache", "dtype")
+_NOT_IN_WEIGHTS = frozenset({"dtype", "cache", "threads"})
 
 
 def checkpoint(options: Options) -> Checkpoint:

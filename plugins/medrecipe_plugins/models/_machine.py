@@ -29,6 +29,12 @@ def choose_device(wanted: str) -> str:
     return f"cuda:{number or 0}"
 
 
+def choose_threads(threads: int) -> None:
+    """Have torch compute on so many CPU threads from now on; 0 leaves its own choice."""
+    if threads:
+        torch.set_num_threads(threads)
+
+
 def choose_dtype(wanted: str, device: str) -> str:
     """Return the number format: what is asked, or bfloat16 on a GPU that has it, else float32."""
     if wanted != "auto":

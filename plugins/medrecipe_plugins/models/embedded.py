@@ -38,6 +38,9 @@ class Options:
     seed: int = option(0, ge=0, doc="seed of the first weights and of the order of the text")
     pretraining_steps: int = option(160, ge=0, doc="optimizer steps on the bundled text")
     dtype: Literal["float32", "bfloat16"] = option("float32", doc="number format in which it is loaded")
+    threads: int = option(
+        1, ge=0, doc="CPU threads: so small a model gains nothing from more, and loses on shared cores; 0: torch's choice"
+    )
     cache: str | None = option(
         None, path=True, doc="folder that keeps it; else medrecipe's in the user's cache"
     )
@@ -79,8 +82,9 @@ class Embedded:
 
     def load(self, request: LoadRequest) -> LanguageModel:
         """Load it as ``causal_lm`` loads a local folder."""
-        from medrecipe_plugins.models import _loading
+        from medrecipe_plugins.models import _loading, _machine
 
+        _machine.choose_threads(self.options.threads)
         return _loading.load(self._checkpoint(), request, dtype=self.options.dtype, attention="sdpa")
 
     def _checkpoint(self) -> Checkpoint:
