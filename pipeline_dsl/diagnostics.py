@@ -6,6 +6,7 @@ Values only: a Diagnostic is comparable with ``==`` and becomes words in ``cli/r
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -70,6 +71,14 @@ class Span:
     def end_position(self) -> tuple[int, int]:
         """1-based line and column of the end (exclusive)."""
         return self.source.position(self.end)
+
+    def overlaps(self, others: Iterable[Span]) -> bool:
+        """Whether it has a place in common with one of the others; an empty span is the place before its end."""
+        return any(
+            other.source is self.source and other.start < max(self.end, self.start + 1)
+            and self.start < max(other.end, other.start + 1)
+            for other in others
+        )
 
     def to(self, other: Span) -> Span:
         """The span from the start of this one to the end of the other, in the same source."""

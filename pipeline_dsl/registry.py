@@ -17,6 +17,8 @@ from pipeline_dsl.api import hooks
 from pipeline_dsl.api.providers import Kind, Provider
 
 GROUP = "medrecipe"
+LOCAL = "local file"
+"""What stands for the distribution of a plugin that is a single file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,11 @@ class PluginInfo:
     distribution: str
     version: str
     reason: str | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a file that a recipe or a command line names."""
+        return self.distribution == LOCAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +95,11 @@ def build_catalog(
         blocked: names of plugins not to load; ``*`` blocks every installed one.
         entries: the installed plugins; those of this environment by default.
     """
+    known: dict[object, _Named] = {}
     found = [
-        _installed(e) for e in (installed_plugins() if entries is None else entries) if not _in(e, blocked)
+        _installed(e, known)
+        for e in (installed_plugins() if entries is None else entries)
+        if not _in(e, blocked)
     ]
     return _index([*found, *(_local(Path(path)) for path in local)])
 
@@ -99,30 +109,35 @@ def _in(entry: EntryPoint, blocked: Collection[str]) -> bool:
 
 
 _Loaded = tuple[PluginInfo, ModuleType | None]
+_Named = tuple[str, str]
+"""A distribution's name and version."""
 
 
-def _installed(entry: EntryPoint) -> _Loaded:
+def _installed(entry: EntryPoint, known: dict[object, _Named]) -> _Loaded:
+    """Load an entry point. ``known``: the distributions so far; asking one for its name reads its metadata."""
     distribution = entry.dist
-    info = PluginInfo(
-        name=entry.name,
-        module=entry.value,
-        distribution=distribution.name if distribution else "",
-        version=distribution.version if distribution else "",
-    )
+    if distribution is not None and distribution not in known:
+        known[distribution] = (distribution.name, distribution.version)
+    name, version = known.get(distribution, ("", ""))
+    info = PluginInfo(name=entry.name, module=entry.value, distribution=name, version=version)
     try:
         return info, entry.load()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the plugin border: it is the reason
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - the plugin border: whatever it raises is the reason
         return _failed(info, error), None
 
 
 def _local(path: Path) -> _Loaded:
     """Load a file as a module of its own, known by its content: a change of it changes fingerprints."""
-    info = PluginInfo(name=path.stem, module=str(path), distribution="local file", version="")
+    info = PluginInfo(name=path.stem, module=str(path), distribution=LOCAL, version="")
     name = f"medrecipe_local_{hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:12]}"
     try:
         version = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
         module = _executed(name, path)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the plugin border, as above
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - the plugin border, as above
         return _failed(info, error), None
     return replace(info, version=version), module
 
@@ -151,14 +166,17 @@ def _index(loaded: Sequence[_Loaded]) -> Catalog:
     plugins: list[PluginInfo] = []
     offers: list[Offer] = []
     listeners: list[tuple[str, object]] = []
+    manager = hook_manager()
     for info, module in loaded:
         if module is None:
             plugins.append(info)
             continue
         try:
             _refuse_double(info, module, listeners)
-            offers += _offers(info, module)
-        except Exception as error:  # noqa: BLE001 - the plugin border, as above
+            offers += _offers(info, module, manager)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the plugin border, as above
             plugins.append(_failed(info, error))
         else:
             plugins.append(info)
@@ -173,17 +191,20 @@ def _refuse_double(info: PluginInfo, module: ModuleType, loaded: Sequence[tuple[
             raise ValueError(msg)
 
 
-def _offers(info: PluginInfo, module: ModuleType) -> list[Offer]:
-    """What a plugin offers. A manager of its own: what is wrong with one plugin is nobody else's."""
-    manager = hook_manager()
-    manager.register(module, name=info.name)
-    manager.check_pending()
+def _offers(info: PluginInfo, module: ModuleType, manager: pluggy.PluginManager) -> list[Offer]:
+    """What a plugin offers. It is alone in the manager: what is wrong with one plugin is nobody else's."""
     offers: list[Offer] = []
-    for kind in Kind:
-        for implementation in getattr(manager.hook, kind.hook).get_hookimpls():
-            for provider in implementation.function():
-                _refuse_offer(kind, provider, offers)
-                offers.append(Offer(kind=kind, provider=provider, plugin=info))
+    try:
+        manager.register(module, name=info.name)
+        manager.check_pending()
+        for kind in Kind:
+            for implementation in getattr(manager.hook, kind.hook).get_hookimpls():
+                for provider in implementation.function():
+                    _refuse_offer(kind, provider, offers)
+                    offers.append(Offer(kind=kind, provider=provider, plugin=info))
+    finally:
+        if manager.get_name(module) is not None:
+            manager.unregister(module)
     return offers
 
 

@@ -56,6 +56,7 @@ def command(
     catalog = catalog_for(_local_plugins(detail.folder), choices_of(options))
     chosen = phase or _last_phase(detail)
     full_id = f"{detail.project}/{detail.id}"
+    _say(f"scoring {', '.join(tasks) or 'all tasks'}")
     scores = evaluate_run(runs, full_id, catalog, tasks=tasks, phase=chosen, say=_say)
     if as_json:
         plain = {task: asdict(score) for task, score in scores.items()}

@@ -7,12 +7,15 @@ from collections.abc import Callable
 
 from pipeline_dsl.cli.terminal import Paint, cells
 from pipeline_dsl.diagnostics import Span
+from pipeline_dsl.syntax.names import INVISIBLE
 
 _TAB = 4
 _WIDEST = 120
-"""Cells of a source line that are shown; a longer line is cut around the marked place."""
-_BEFORE = 40
-"""Cells kept in front of the marked place of a line that is cut."""
+"""Cells of a source line that are shown, or fewer on a terminal; a longer line is cut around the place."""
+_BESIDE = len(" | …") + 1
+"""Cells of a line beside its number and its text."""
+_BEFORE = 3
+"""One part in so many of a line that is cut is kept in front of the marked place."""
 
 
 def excerpt(
@@ -24,6 +27,7 @@ def excerpt(
     colour: Callable[[str], str],
     label: str = "",
     arrow: str = "-->",
+    width: int | None = None,
 ) -> list[str]:
     """Return the lines that show a span: its place, its source line and the marks under it.
 
@@ -35,16 +39,23 @@ def excerpt(
         colour: the colour of the marks.
         label: what is said after the marks.
         arrow: what stands before the place.
+        width: cells of the terminal, if it is one.
     """
     space = " " * margin
-    place = f"{space}{paint.blue(arrow)} {span.source.name}:{span.line}:{span.column}"
+    place = f"{space}{paint.blue(arrow)} {inert(span.source.name)}:{span.line}:{span.column}"
     before, marked, after = _parts(span)
-    before, marked, after = _cut(before, marked, after)
+    widest = min(_WIDEST, width - margin - _BESIDE) if width else _WIDEST
+    before, marked, after = _cut(before, marked, after, widest)
     bar = paint.blue("|")
-    marks = " " * cells(before) + colour(mark * max(1, cells(marked)) + (f" {label}" if label else ""))
+    marks = " " * cells(before) + colour(mark * max(1, cells(marked)) + (f" {inert(label)}" if label else ""))
     number = paint.blue(str(span.line).rjust(margin))
     text = f"{before}{marked}{after}".rstrip()
     return [place, f"{space} {bar}", f"{number} {bar} {text}".rstrip(), f"{space} {bar} {marks}"]
+
+
+def inert(text: str) -> str:
+    """Return a text of one line as it may be shown: what a terminal would obey, or not show, as U+FFFD."""
+    return _visible(text, 0)
 
 
 def _parts(span: Span) -> tuple[str, str, str]:
@@ -73,17 +84,17 @@ def _visible(text: str, column: int) -> str:
 def _shown(character: str, column: int) -> str:
     if character == "\t":
         return " " * (_TAB - column % _TAB)
-    unseen = unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    unseen = unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} or INVISIBLE.match(character)
     return "\N{REPLACEMENT CHARACTER}" if unseen else character
 
 
-def _cut(before: str, marked: str, after: str) -> tuple[str, str, str]:
+def _cut(before: str, marked: str, after: str, widest: int) -> tuple[str, str, str]:
     """Cut a long line around the marked text, with an ellipsis where something is left out."""
-    if cells(before) + cells(marked) + cells(after) <= _WIDEST:
+    if cells(before) + cells(marked) + cells(after) <= widest:
         return before, marked, after
-    if cells(before) > _BEFORE:
-        before = "…" + _last(before, _BEFORE)
-    room = _WIDEST - cells(before)
+    if cells(before) > widest // _BEFORE:
+        before = "…" + _last(before, widest // _BEFORE)
+    room = widest - cells(before)
     if cells(marked) > room:
         return before, _first(marked, room) + "…", ""
     room -= cells(marked)

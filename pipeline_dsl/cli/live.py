@@ -15,6 +15,8 @@ from pipeline_dsl.cli.terminal import clipped, columns, folded
 
 _HANG = 4
 """How far the rest of a long line is indented."""
+_BAR = 20
+"""Cells of a bar."""
 _SIGN = "line"
 """The moving sign, in ASCII: its width is the same on every terminal."""
 
@@ -37,13 +39,13 @@ class LiveScreen:
     def busy(self, text: str) -> None:
         """Put a moving sign before the text."""
         self._take_down()
-        shown = Text(clipped(text, columns(sys.stdout) - _HANG))
+        shown = Text(clipped(text, columns(sys.stdout) - 2 * _HANG))
         self._status = Status(shown, console=self._console, spinner=_SIGN)
         self._status.start()
 
     def count(self, text: str, done: int, total: int) -> None:
         """Show a bar with the text beside it."""
-        self._move(done, total, text)
+        self._move(done, total, text.replace(f" step {done} of {total}", ""))
 
     def start(self, phase: str, step: int, max_steps: int) -> None:  # noqa: ARG002 - its line said it
         """Put the bar up."""
@@ -82,15 +84,17 @@ class LiveScreen:
 
 
 def _new_bar(console: Console, total: int) -> progress.Progress:
-    """A bar as wide as its figures leave room for, that goes away when it is taken down."""
+    """A bar that goes away when it is taken down.
+
+    It leaves room for the ``^C`` that a terminal writes after it: a line that wraps could not be drawn again.
+    """
     bar = progress.Progress(
         progress.SpinnerColumn(_SIGN),
-        progress.BarColumn(bar_width=None),
+        progress.BarColumn(bar_width=_BAR),
         progress.MofNCompleteColumn(),
         progress.TextColumn("{task.fields[figures]}", markup=False),
         console=console,
         transient=True,
-        expand=True,
     )
     bar.add_task("", total=total, figures="")
     bar.start()

@@ -11,7 +11,7 @@ import click
 
 from pipeline_dsl.cli.documents import print_document
 from pipeline_dsl.cli.figures import count, counted, figure, share
-from pipeline_dsl.cli.terminal import Paint, columns, folded, padded
+from pipeline_dsl.cli.terminal import Paint, folded, padded, room
 from pipeline_dsl.plan.estimate import estimate
 from pipeline_dsl.plan.hashing import hash_files
 from pipeline_dsl.plan.model import ContractPlan, Estimate, PhasePlan, Plan, to_json
@@ -33,7 +33,7 @@ def print_plan(plan: Plan, catalog: Catalog, runs: Path, *, as_json: bool = Fals
     if as_json:
         print_document(plan_json(known, reasons, why))
     else:
-        width = columns(sys.stdout)
+        width = room(sys.stdout)
         lines = plan_lines(known, reasons, why, Paint.of(sys.stdout))
         click.echo("\n".join(part for line, hang in lines for part in folded(line, width, hang)))
 

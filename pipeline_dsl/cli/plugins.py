@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from pipeline_dsl.api.errors import MachineError
 from pipeline_dsl.api.options import schema_of
 from pipeline_dsl.api.providers import Kind
 from pipeline_dsl.cli.documents import print_document
@@ -94,6 +95,10 @@ def show(*, name: str, plugins: tuple[str, ...], as_json: bool) -> None:
     """Show one provider."""
     catalog = build_catalog(local=plugins)
     found = [offer for offer in catalog.offers if name in _names(offer)]
+    broken = next((plugin for plugin in catalog.broken if plugin.name == name), None)
+    if broken is not None:
+        msg = f"the plugin `{name}` ({broken.module}) could not be loaded: {broken.reason}"
+        raise MachineError(msg, help="repair or uninstall it; all other plugins work", code="MR610")
     if not found:
         raise click.UsageError(_unknown(name, catalog))
     if as_json:

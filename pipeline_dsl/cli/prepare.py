@@ -16,7 +16,7 @@ from pipeline_dsl.cli.terminal import Paint, room
 from pipeline_dsl.diagnostics import Diagnostic
 from pipeline_dsl.plan.check import check_recipe
 from pipeline_dsl.plan.model import Plan
-from pipeline_dsl.recipe.load import Loaded, load_recipe
+from pipeline_dsl.recipe.load import Loaded, load_recipe, redacted
 from pipeline_dsl.registry import Catalog, build_catalog
 
 
@@ -59,7 +59,8 @@ def prepare(path: str, choices: Choices) -> Prepared:
         return Prepared(loaded=loaded, catalog=None, plan=None, diagnostics=in_text_order(loaded.diagnostics))
     catalog = catalog_for([p.name for p in loaded.recipe.plugins], choices)
     plan, found = check_recipe(loaded.recipe, catalog, device=choices.device, max_samples=choices.max_samples)
-    diagnostics = in_text_order((*loaded.diagnostics, *found))
+    shown = (redacted(finding, loaded.origins) for finding in found)
+    diagnostics = in_text_order((*loaded.diagnostics, *shown))
     if any(d.is_error for d in diagnostics):
         plan = None
     return Prepared(loaded=loaded, catalog=catalog, plan=plan, diagnostics=diagnostics)

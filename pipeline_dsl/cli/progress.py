@@ -54,8 +54,10 @@ class Progress:
         steps = _COUNTED.search(text)
         if steps:
             self._screen.count(text, int(steps[1]), int(steps[2]))
-        else:
-            self._screen.line(self._indent + text)
+            return
+        self._screen.line(self._indent + text)
+        if self.run is None:
+            self._screen.busy(text)
 
     def prepare(self) -> None:
         """Say that the base is being looked at."""
@@ -171,7 +173,7 @@ class Progress:
         """Say how the phase ended."""
         self._flush()
         self._screen.stop()
-        if event.status == "rejected" or not self._reused:
+        if event.status == "rejected" or not (self._reused or event.status == "reused"):
             colour = self._paint.green if event.status == "finished" else self._paint.red
             self._detail(f"{colour(event.status)} in {duration(event.seconds)}")
 

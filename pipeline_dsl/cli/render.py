@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline_dsl.cli.documents import SCHEMA_VERSION, json_text
-from pipeline_dsl.cli.excerpt import excerpt
+from pipeline_dsl.cli.excerpt import excerpt, inert
 from pipeline_dsl.cli.terminal import Paint, folded
 from pipeline_dsl.diagnostics import Diagnostic, Severity, Span
 
@@ -54,14 +54,14 @@ def fault_text(error: MedrecipeError, paint: Paint, width: int | None = None) ->
     """Return what ended a command: code, fact, place and what to do, folded into ``width``, if any."""
     lines = _headline(f"error[{error.code}]", error.message, paint.red, paint, width)
     if error.place:
-        lines.append(f" {paint.blue('-->')} {error.place}")
+        lines.append(f" {paint.blue('-->')} {inert(error.place)}")
     return "\n".join([*lines, *_remark("help", error.help, 1, paint, width)])
 
 
 def _headline(
     code: str, message: str, colour: Callable[[str], str], paint: Paint, width: int | None
 ) -> list[str]:
-    return folded(f"{colour(code)}: {paint.bold(message)}", width, _HANG)
+    return folded(f"{colour(code)}: {paint.bold(inert(message))}", width, _HANG)
 
 
 def _block(diagnostic: Diagnostic, paint: Paint, width: int | None) -> str:
@@ -71,7 +71,7 @@ def _block(diagnostic: Diagnostic, paint: Paint, width: int | None) -> str:
     spans = [s for s in (diagnostic.span, *(r.span for r in diagnostic.related)) if s is not None]
     margin = max((len(str(s.line)) for s in spans), default=1)
     if diagnostic.span is not None:
-        lines += excerpt(diagnostic.span, margin=margin, mark="^", paint=paint, colour=colour)
+        lines += excerpt(diagnostic.span, margin=margin, mark="^", paint=paint, colour=colour, width=width)
     for related in diagnostic.related:
         lines += excerpt(
             related.span,
@@ -81,6 +81,7 @@ def _block(diagnostic: Diagnostic, paint: Paint, width: int | None) -> str:
             colour=paint.blue,
             label=related.message,
             arrow=":::",
+            width=width,
         )
     for word, text in (("note", diagnostic.reason), ("help", diagnostic.help)):
         lines += _remark(word, text, margin, paint, width)
@@ -90,7 +91,7 @@ def _block(diagnostic: Diagnostic, paint: Paint, width: int | None) -> str:
 def _remark(word: str, text: str | None, margin: int, paint: Paint, width: int | None) -> list[str]:
     if not text:
         return []
-    first, *rest = text.splitlines()
+    first, *rest = map(inert, text.splitlines())
     indent = margin + len(word) + len(" = : ")
     lines = [f"{' ' * margin} {paint.blue('=')} {word}: {first}", *(" " * indent + line for line in rest)]
     return [part for line in lines for part in folded(line, width, indent)]
@@ -112,7 +113,7 @@ def _number(count: int, noun: str) -> str:
 
 
 def _place(span: Span | None) -> str:
-    return f"{span.source.name}:{span.line}:{span.column}: " if span else ""
+    return f"{inert(span.source.name)}:{span.line}:{span.column}: " if span else ""
 
 
 def _place_json(span: Span | None) -> Json:
@@ -129,4 +130,4 @@ def _place_json(span: Span | None) -> Json:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return inert(" ".join(text.split()))

@@ -33,10 +33,8 @@ class _Cell:
 
     def painted(self, width: int, paint: Paint) -> str:
         """The value's line, coloured by how it stands."""
-        text = padded(self.value, width)
-        if self.standing.worse:
-            return paint.red(text)
-        return paint.green(text) if self.standing.better else text
+        ink = paint.red if self.standing.worse else paint.green if self.standing.better else str
+        return ink(self.value) + " " * (width - cells(self.value))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,10 +20,11 @@ from pipeline_dsl.cli.retention import show_retention
 from pipeline_dsl.cli.screens import Screen, open_screen
 from pipeline_dsl.cli.terminal import Paint
 from pipeline_dsl.plan.hashing import hash_files
-from pipeline_dsl.plan.model import Plan, from_json
+from pipeline_dsl.plan.model import Plan, from_json, to_json
 from pipeline_dsl.registry import Catalog
 from pipeline_dsl.run.history import find_run
 from pipeline_dsl.run.matrix import read_retention
+from pipeline_dsl.run.redaction import is_redacted
 from pipeline_dsl.run.request import RunOutcome
 
 _HELP = """Train the phases of a recipe.
@@ -48,6 +49,8 @@ class _Job:
     plan: Plan
     catalog: Catalog
     recipe_text: str
+    secrets: tuple[str, ...] = ()
+    """Values that the recipe took from the environment."""
     opening: tuple[str, ...] = ()
     """What to say first."""
 
@@ -99,6 +102,7 @@ def _from_recipe(path: str, choices: Choices) -> _Job | int:
         plan=hash_files(prepared.plan),
         catalog=prepared.catalog,
         recipe_text=prepared.text,
+        secrets=prepared.loaded.origins.secrets,
         opening=opening(path, prepared.plan, recipe, choices, paint) if recipe else (),
     )
 
@@ -112,6 +116,11 @@ def _from_run(runs: Path, run: str, choices: Choices) -> _Job:
     except (OSError, ValueError, KeyError, TypeError) as error:
         msg = f"The plan of {folder} cannot be read ({error}); name the RECIPE beside --resume."
         raise click.UsageError(msg) from error
+    if is_redacted(to_json(plan)):
+        msg = (
+            "This run took values from the environment, which are not kept: name the RECIPE beside --resume."
+        )
+        raise click.UsageError(msg)
     return _Job(plan=plan, catalog=catalog_for(plan.plugins, choices), recipe_text=text)
 
 
@@ -134,6 +143,7 @@ def _run(job: _Job, screen: Screen, wanted: dict[str, Any]) -> int:
     request = RunRequest(
         plan=job.plan,
         recipe_text=job.recipe_text,
+        secrets=job.secrets,
         listeners=(("progress", progress),),
         say=progress.say,
         **wanted,
@@ -144,15 +154,15 @@ def _run(job: _Job, screen: Screen, wanted: dict[str, Any]) -> int:
     except MedrecipeError:
         screen.stop()
         if progress.run is not None:
-            screen.line(f"to go on: medrecipe run --resume {progress.run}{_elsewhere(wanted['runs'])}")
+            screen.line(_to_go_on(progress.run, wanted))
         raise
     finally:
         screen.stop()
-    _sum_up(outcome, wanted["runs"])
+    _sum_up(outcome, wanted)
     return outcome.exit_code
 
 
-def _sum_up(outcome: RunOutcome, runs: Path) -> None:
+def _sum_up(outcome: RunOutcome, wanted: dict[str, Any]) -> None:
     """Show the retention matrix, where the run is and what to do next."""
     matrix = read_retention(outcome.folder)
     if matrix.tasks:
@@ -160,19 +170,29 @@ def _sum_up(outcome: RunOutcome, runs: Path) -> None:
         show_retention(outcome.folder, matrix)
         click.echo()
     click.echo(f"everything is in {outcome.folder}")
-    click.echo(_next_step(outcome) + _elsewhere(runs))
+    click.echo(_next_step(outcome, wanted))
 
 
-def _elsewhere(runs: Path) -> str:
-    """The option that finds the run again, where it is not in the default folder."""
-    return "" if runs == DEFAULT_RUNS else f" --runs {shlex.quote(str(runs))}"
-
-
-def _next_step(outcome: RunOutcome) -> str:
+def _next_step(outcome: RunOutcome, wanted: dict[str, Any]) -> str:
+    show = f"medrecipe runs show {outcome.id}{_elsewhere(wanted)}"
     match outcome.status:
         case "finished":
-            return f"next: medrecipe runs show {outcome.id}"
+            return f"next: {show}"
         case "rejected":
-            return f"a phase broke its retention contract; to see which: medrecipe runs show {outcome.id}"
+            return f"a phase broke its retention contract; to see which: {show}"
         case _:
-            return f"to go on: medrecipe run --resume {outcome.id}"
+            return _to_go_on(outcome.id, wanted)
+
+
+def _to_go_on(run: str, wanted: dict[str, Any]) -> str:
+    """The command that goes on with a run as it was begun."""
+    options = [f"--phase {shlex.quote(name)}" for name in wanted["only"]]
+    options += [f"--from {shlex.quote(wanted['start'])}"] if wanted["start"] else []
+    options += ["--fresh"] if wanted["fresh"] else []
+    return f"to go on: {' '.join(['medrecipe run --resume', run, *options])}{_elsewhere(wanted)}"
+
+
+def _elsewhere(wanted: dict[str, Any]) -> str:
+    """The option that finds the run again, where it is not in the default folder."""
+    runs = wanted["runs"]
+    return "" if runs == DEFAULT_RUNS else f" --runs {shlex.quote(str(runs))}"

@@ -30,7 +30,7 @@ def tell_run(run: RunDetail) -> None:
     click.echo(f"folder   {run.folder}")
     adapters = [phase.adapter for phase in run.phases if phase.adapter and phase.status in _WELL]
     if adapters:
-        click.echo(f"adapter  {adapters[-1]} (in this folder; the last phase's)")
+        click.echo(f"adapter  {adapters[-1]} (in this folder; of the last finished phase)")
     if run.problem:
         click.echo(f"{paint.red('damaged')}: {run.problem}", err=True)
     for table in (_phases(run, paint), _contracts(run, paint)):

@@ -65,7 +65,7 @@ def list_(*, runs: Path, project: str | None, as_json: bool) -> None:
     if as_json:
         print_document({"runs": [_summary_json(run) for run in found]})
     elif found:
-        click.echo("\n".join(_list_lines(found, Paint.of(sys.stdout), room(sys.stdout))))
+        click.echo("\n".join(list_lines(found, Paint.of(sys.stdout), room(sys.stdout))))
         for run in found:
             if run.problem:
                 click.echo(f"damaged: {run.folder}: {run.problem}", err=True)
@@ -107,7 +107,7 @@ def _summary_json(run: RunSummary) -> dict[str, Any]:
     return data if run.problem is None else {**data, "path": str(run.folder), "problem": run.problem}
 
 
-def _list_lines(found: Sequence[RunSummary], paint: Paint, width: int | None) -> list[str]:
+def list_lines(found: Sequence[RunSummary], paint: Paint, width: int | None) -> list[str]:
     """One line for each run; on a terminal that is too narrow for all of it, the scores below it."""
     scores = [_scores(run) for run in found]
     wide = table_lines(_list_table(found, paint, scores), paint)

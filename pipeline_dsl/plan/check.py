@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from pipeline_dsl.api.providers import Kind
 from pipeline_dsl.api.records import Row
-from pipeline_dsl.diagnostics import Diagnostic
+from pipeline_dsl.diagnostics import Diagnostic, Span
 from pipeline_dsl.plan.choose import Chosen, choose
+from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.plan.data import look, missing_columns
 from pipeline_dsl.plan.model import DataPlan, Plan, ProviderRef, TaskPlan
 from pipeline_dsl.plan.phases import PhaseReader
@@ -17,6 +18,16 @@ from pipeline_dsl.syntax.nodes import Mapping
 
 HISTORY = ("jsonl", "sdn")
 """Trackers of every run: history is not optional."""
+_ALONE = frozenset(
+    code.code
+    for code in (
+        PlanCode.UNKNOWN_PROVIDER, PlanCode.CLASH, PlanCode.UNKNOWN_OPTION, PlanCode.OPTION_TYPE,
+        PlanCode.OPTION_RANGE, PlanCode.OPTION_CHOICE, PlanCode.OPTION_DEPRECATED, PlanCode.BROKEN_PLUGIN,
+    )
+)  # fmt: skip
+"""What is wrong with a block whatever else is wrong in it."""
+_LOST = frozenset({PlanCode.UNKNOWN_PROVIDER.code, PlanCode.BROKEN_PLUGIN.code})
+"""What may only follow from a plugin that could not be loaded."""
 
 
 def check_recipe(
@@ -30,7 +41,8 @@ def check_recipe(
         device: instead of the recipe's.
         max_samples: at most so many rows of every data source, in training and in tasks.
     """
-    desk = _Desk(catalog)
+    desk = _Desk(catalog, recipe.broken)
+    desk.plugins(recipe)
     model = desk.one(Kind.MODEL, recipe.model)
     adapters = desk.named(Kind.ADAPTER, recipe.adapters)
     data = desk.data(recipe.data)
@@ -69,8 +81,10 @@ def check_recipe(
 class _Desk:
     """Resolves names and gathers findings while one recipe is checked."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, broken: tuple[Span, ...]) -> None:
         self.catalog = catalog
+        self.broken = broken
+        self.lost = [plugin for plugin in catalog.broken if plugin.is_local]
         self.findings: list[Diagnostic] = []
         self.rows: dict[str, Sequence[Row]] = {}
         self.metrics: dict[str, Chosen] = {}
@@ -79,12 +93,38 @@ class _Desk:
     def one(self, kind: Kind, use: Use) -> Chosen | None:
         """Choose one provider; its findings are kept, once each place."""
         chosen, findings = choose(self.catalog, kind, use)
+        spoilt = self._spoilt(use)
         for finding in findings:
-            key = (finding.code, finding.message, finding.span)
-            if key not in self._seen:
-                self._seen.add(key)
-                self.findings.append(finding)
+            told = finding.span is not None and finding.span.overlaps(self.broken)
+            lost = self.lost and finding.code in _LOST
+            if not told and not lost and not (spoilt and finding.code not in _ALONE):
+                self.keep(finding)
         return chosen
+
+    def keep(self, finding: Diagnostic) -> None:
+        """Keep a finding, once each place."""
+        key = (finding.code, finding.message, finding.span)
+        if key not in self._seen:
+            self._seen.add(key)
+            self.findings.append(finding)
+
+    def _spoilt(self, use: Use) -> bool:
+        """Whether part of a block is reported as wrong already."""
+        spans = (use.options.span, *(entry.span for entry in use.options))
+        return any(span.overlaps(self.broken) for span in spans)
+
+    def plugins(self, recipe: Recipe) -> None:
+        """Report files of plugins that were named and cannot be loaded; installed ones count when asked for."""
+        places = {ref.name: ref.span for ref in recipe.plugins}
+        for plugin in self.lost:
+            self.keep(
+                Diagnostic(
+                    code=PlanCode.BROKEN_PLUGIN.code,
+                    message=f"the plugin `{plugin.name}` could not be loaded: {plugin.reason}",
+                    span=places.get(plugin.module),
+                    help=f"repair {plugin.module}, or leave it out; all other plugins work",
+                )
+            )
 
     def named(self, kind: Kind, blocks: tuple[Declared, ...]) -> dict[str, Chosen]:
         """Choose a provider for every block."""
@@ -94,7 +134,10 @@ class _Desk:
     def data(self, blocks: tuple[Declared, ...]) -> dict[str, DataPlan]:
         """Choose every source and look at its files and first rows."""
         plans = {}
+        spoilt = {block.name.name for block in blocks if self._spoilt(block.use)}
         for name, chosen in self.named(Kind.SOURCE, blocks).items():
+            if name in spoilt:
+                continue
             seen = look(chosen)
             self.rows[name] = seen.rows
             self.findings += seen.findings
@@ -107,7 +150,8 @@ class _Desk:
         declared = templates.get(use.name) if not use.options.entries else None
         chosen = self.one(Kind.TEMPLATE, declared or use)
         if chosen is not None and data in self.rows:
-            self.findings += missing_columns(self.rows[data], chosen.made, data, use.span)
+            for finding in missing_columns(self.rows[data], chosen.made, data, declared or use, use.span):
+                self.keep(finding)
         return chosen
 
     def task(self, task: Task, templates: dict[str, Use]) -> TaskPlan | None:

@@ -16,6 +16,7 @@ from pipeline_dsl.plan.options import path_options, read_options
 from pipeline_dsl.recipe.model import Use
 from pipeline_dsl.recipe.suggest import nearest
 from pipeline_dsl.registry import Catalog, Offer
+from pipeline_dsl.syntax.nodes import Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ def choose(catalog: Catalog, kind: Kind, use: Use) -> Found:
     try:
         return _chosen(offers[0], use)
     except MedrecipeError as error:
-        return None, (told(error, use.span),)
+        return None, (told(error, use.span, use.options),)
     except Exception as error:  # noqa: BLE001 - the plugin border: its options class or factory failed
         return None, (failed(_bare(offers[0]), use.span, error, "refuses its options"),)
 
@@ -106,10 +107,12 @@ def version_of(offer: Offer) -> str:
     return f"{offer.provider.version}@{offer.plugin.distribution}-{offer.plugin.version}"
 
 
-def told(error: MedrecipeError, span: Span | None) -> Diagnostic:
-    """A provider's complaint as a finding at the place that asked for it."""
-    where = f" ({error.place})" if error.place else ""
-    return Diagnostic(code=error.code, message=error.message + where, span=span, help=error.help)
+def told(error: MedrecipeError, span: Span | None, options: Mapping | None = None) -> Diagnostic:
+    """A provider's complaint as a finding: at the option that it names, or at the place that asked for it."""
+    entry = options.entry(error.place) if options and error.place else None
+    where = f" ({error.place})" if error.place and entry is None else ""
+    place = entry.value.span if entry else span
+    return Diagnostic(code=error.code, message=error.message + where, span=place, help=error.help)
 
 
 def _clash(kind: Kind, use: Use, offers: tuple[Offer, ...]) -> Diagnostic:
@@ -128,6 +131,7 @@ def failed(ref: ProviderRef, span: Span, error: Exception, what: str) -> Diagnos
         code=PlanCode.OPTION_REFUSED.code,
         message=f"the {ref.kind} `{ref.name}` of the plugin `{ref.plugin}` {what}: {_words(error)}",
         span=span,
+        help=f"`medrecipe plugins show {ref.name}` lists its options",
     )
 
 
@@ -146,16 +150,16 @@ def _unknown(catalog: Catalog, kind: Kind, use: Use) -> Diagnostic:
         plugins = " or ".join(f"`{p.name}`" for p in suspects)
         return Diagnostic(
             code=PlanCode.BROKEN_PLUGIN.code,
-            message=f"no plugin offers the {kind} `{use.name}`, but {plugins} could not be loaded",
+            message=f"no plugin offers the {kind} `{use.name}`, but {plugins} could not be loaded: "
+            + "; ".join(str(p.reason) for p in suspects),
             span=use.span,
-            reason="; ".join(f"{p.name}: {p.reason}" for p in suspects),
             help=f"repair or uninstall it; `medrecipe plugins show {suspects[0].name}` tells more",
         )
-    listing = ", ".join(names) or "none: no plugin that offers one is installed"
+    listing = f"installed: {', '.join(names)}" if names else f"no plugin that is loaded offers one"
     return Diagnostic(
         code=PlanCode.UNKNOWN_PROVIDER.code,
         message=f"no plugin offers the {kind} `{use.name}`",
         span=use.span,
-        help=(f"did you mean `{near}`? " if near else "") + f"installed: {listing}",
+        help=(f"did you mean `{near}`? " if near else "") + listing,
         reason=f"plugins that could not be loaded: {lost}" if lost else None,
     )

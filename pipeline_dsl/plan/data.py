@@ -9,11 +9,13 @@ from pathlib import Path
 from pipeline_dsl.api.contracts import Source, Template
 from pipeline_dsl.api.errors import MedrecipeError
 from pipeline_dsl.api.records import Row
-from pipeline_dsl.diagnostics import Diagnostic, Span
+from pipeline_dsl.diagnostics import Diagnostic, Related, Span
 from pipeline_dsl.plan.choose import Chosen, failed, told
 from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.plan.model import DataFile, DataPlan
+from pipeline_dsl.recipe.model import Use
 from pipeline_dsl.recipe.suggest import nearest
+from pipeline_dsl.syntax.nodes import Scalar
 
 PEEK = 5
 """Rows that ``check`` looks at."""
@@ -41,21 +43,46 @@ def look(chosen: Chosen) -> Look:
     return Look(rows=rows, plan=DataPlan(source=chosen.ref, files=files))
 
 
-def missing_columns(rows: Sequence[Row], template: Template, data: str, span: Span) -> Iterator[Diagnostic]:
-    """Say which columns a template needs that the first rows lack."""
+def missing_columns(
+    rows: Sequence[Row], template: Template, data: str, use: Use, asked: Span
+) -> Iterator[Diagnostic]:
+    """Say which columns a template needs that the first rows lack.
+
+    Args:
+        rows: the first rows of the data.
+        template: the template.
+        data: the name of the data.
+        use: the block of the template: a field that it writes out in braces is the recipe's own mistake.
+        asked: where the two are brought together.
+    """
     for name in template.fields:
         if not rows or all(name in row for row in rows):
             continue
         have = tuple(dict.fromkeys(column for row in rows for column in row))
         near = nearest(name, have)
         listing = ", ".join(f"`{c}`" for c in have)
+        written = _written(name, use)
+        own = f"did you mean `{{{near}}}`? " if near and written else ""
         yield Diagnostic(
-            code=PlanCode.COLUMN_MISSING.code,
+            code=(PlanCode.TEMPLATE_FIELD if written else PlanCode.COLUMN_MISSING).code,
             message=f"the template needs the column `{name}`, which `{data}` lacks",
-            span=span,
-            help=f"its columns are {listing}; "
+            span=written or asked,
+            help=f"{own}its columns are {listing}; "
             f"map one with `columns: {{{name}: {near or 'COLUMN'}}}` in `data.{data}`",
+            related=(Related(message="used here", span=asked),) if written else (),
         )
+
+
+def _written(name: str, use: Use) -> Span | None:
+    """Where a template's own texts have a field in braces."""
+    field = f"{{{name}}}"
+    for entry in use.options:
+        node = entry.value
+        if isinstance(node, Scalar) and isinstance(node.value, str) and field in node.value:
+            start = node.span.start + node.span.text.find(field)
+            exact = Span(node.span.source, start, start + len(field))
+            return exact if field in node.span.text else node.span
+    return None
 
 
 def _size(path: Path) -> int:

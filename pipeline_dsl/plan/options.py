@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from pipeline_dsl.diagnostics import Diagnostic, Severity, Span
 from pipeline_dsl.plan.accepting import accepts
 from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.recipe.model import Use
+from pipeline_dsl.recipe.spelling import as_spelt_on_disk
 from pipeline_dsl.recipe.suggest import nearest
+from pipeline_dsl.syntax.findings import MAX_FINDINGS
 from pipeline_dsl.syntax.nodes import Mapping, Node, Scalar, Sequence, Table, TypedTable, plain
 
 Json = dict[str, Any]
@@ -46,7 +49,7 @@ def read_options(use: Use, options: type, title: str) -> tuple[Json, tuple[Diagn
     """
     schema = schema_of(options)
     known = schema["properties"]
-    findings = list(_unknown(use.options, known, title))
+    findings = list(islice(_unknown(use.options, known, title), MAX_FINDINGS))
     findings += _missing(use, schema, title)
     findings += _deprecated(use.options, known)
     values = {e.key.name: plain(e.value) for e in use.options if e.key.name in known}
@@ -233,7 +236,7 @@ def absolute(path: str, span: Span) -> str:
         return path
     source = span.source.name
     anchor = Path(source).parent if source not in {"-", "--set"} else Path()
-    return str((anchor / _at_home(path)).absolute())
+    return str(as_spelt_on_disk(anchor / _at_home(path)).absolute())
 
 
 def _at_home(path: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline_dsl.diagnostics import Span
 from pipeline_dsl.recipe.checks import check_phases, check_references
 from pipeline_dsl.recipe.codes import Code
 from pipeline_dsl.recipe.fields import Fields, check_keys, fields_of
@@ -16,6 +17,7 @@ from pipeline_dsl.recipe.order import in_order
 from pipeline_dsl.recipe.phases import read_hooks, read_phase
 from pipeline_dsl.recipe.refs import Ref
 from pipeline_dsl.recipe.rows import check_once, read_rows
+from pipeline_dsl.recipe.spelling import as_spelt_on_disk
 from pipeline_dsl.recipe.uses import declared, use_block, use_list, use_value
 from pipeline_dsl.syntax.nodes import Mapping, Scalar
 
@@ -38,6 +40,8 @@ class Circumstances:
     path: str
     profile: str | None
     profiles: tuple[str, ...]
+    broken: tuple[Span, ...] = ()
+    """What is reported as wrong already."""
 
 
 def bind(tree: Mapping, around: Circumstances, findings: Findings) -> Recipe | None:
@@ -70,6 +74,7 @@ def bind(tree: Mapping, around: Circumstances, findings: Findings) -> Recipe | N
         hooks=read_hooks(top),
         trackers=use_list(top, "trackers"),
         executor=use_value(top, "executor") or _executor(tree),
+        broken=around.broken,
         tree=tree,
     )
     check_references(tree, tasks, read, findings)
@@ -183,5 +188,5 @@ def _plugins(top: Fields) -> tuple[Ref, ...]:
             )
             continue
         folder = Path(ref.span.source.name).parent
-        found.append(Ref(str((folder / ref.name).absolute()), ref.span))
+        found.append(Ref(str(as_spelt_on_disk(folder / ref.name).absolute()), ref.span))
     return tuple(found)

@@ -12,6 +12,7 @@ from pipeline_dsl.recipe.model import MixEntry, Phase, StackEntry, Task
 from pipeline_dsl.recipe.paths import rows
 from pipeline_dsl.recipe.refs import Ref
 from pipeline_dsl.recipe.suggest import suggestion
+from pipeline_dsl.syntax.names import normal
 from pipeline_dsl.syntax.nodes import Mapping, Node, Scalar, plain
 
 
@@ -70,7 +71,7 @@ def _declared(section: Node | None) -> tuple[str, ...] | None:
     if isinstance(section, Mapping):
         return section.names()
     cells = (row.get("task") for row in rows(section) if isinstance(row, Mapping))
-    return tuple(str(cell.value) for cell in cells if isinstance(cell, Scalar))
+    return tuple(normal(str(cell.value)) for cell in cells if isinstance(cell, Scalar))
 
 
 def _unknown(section: str, ref: Ref, known: tuple[str, ...], findings: Findings) -> None:
@@ -96,6 +97,7 @@ def _check_stack(phase: Phase, findings: Findings) -> None:
                 Code.ADAPTER_TWICE,
                 f"adapter `{entry.adapter.name}` stands twice in the stack of `{phase.name.name}`",
                 entry.adapter.span,
+                help="leave one of the two rows out; a second adapter may be declared `like` it",
                 related=(Related(message=f"`{before.role}` here", span=before.adapter.span),),
             )
         if entry.role != "merge":
@@ -206,4 +208,4 @@ def _adapters(stack: Node | None) -> tuple[str, ...]:
     """Adapters that the rows of a stack name, the rows that are no blocks included."""
     items = rows(stack) if stack else ()
     cells = [row.get("adapter") if isinstance(row, Mapping) else row for row in items]
-    return tuple(str(cell.value) for cell in cells if isinstance(cell, Scalar))
+    return tuple(normal(str(cell.value)) for cell in cells if isinstance(cell, Scalar))

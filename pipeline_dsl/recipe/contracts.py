@@ -30,6 +30,7 @@ def read_contracts(fields: Fields) -> tuple[Contract, ...]:
                 Code.CONTRACT_TWICE,
                 f"`{bound}` is given twice for task `{contract.task.name}`",
                 contract.task.span,
+                help="keep the stricter row",
                 related=(Related(message="first here", span=before.task.span),),
             )
     return tuple(found)

@@ -12,6 +12,7 @@ from pipeline_dsl.recipe.codes import Code
 from pipeline_dsl.recipe.findings import Findings
 from pipeline_dsl.recipe.origins import Layer, LayerKind
 from pipeline_dsl.recipe.reading import Text, read_text
+from pipeline_dsl.recipe.spelling import as_spelt_on_disk
 from pipeline_dsl.recipe.suggest import suggestion
 from pipeline_dsl.recipe.values import kind_of
 from pipeline_dsl.syntax.nodes import Node, Scalar, Sequence
@@ -41,7 +42,8 @@ class _Walk:
     findings: Findings
     texts: dict[str, Text | None] = field(default_factory=dict)
     layers: list[Layer] = field(default_factory=list)
-    visits: int = 0
+    asked: int = 0
+    """How many files were asked for, those that are not there included."""
     whole: bool = True
 
 
@@ -70,7 +72,6 @@ def _read(path: str, real: str, walk: _Walk) -> Text | None:
 
 def _visit(text: Text, trail: list[tuple[str, Span]], walk: _Walk) -> None:
     """Add the layers of a text's bases, then its own. ``trail`` is how it was come by."""
-    walk.visits += 1
     for target in _targets(text.root.get("extends"), walk):
         _extend(target, text, trail, walk)
     walk.layers.append(Layer(LayerKind.FILE, text.source.name, (), text.root))
@@ -78,10 +79,11 @@ def _visit(text: Text, trail: list[tuple[str, Span]], walk: _Walk) -> None:
 
 def _extend(target: Scalar, text: Text, trail: list[tuple[str, Span]], walk: _Walk) -> None:
     name = str(target.value)
-    if walk.visits >= FILE_LIMIT or len(trail) >= DEPTH_LIMIT:
+    walk.asked += 1
+    if walk.asked >= FILE_LIMIT or len(trail) >= DEPTH_LIMIT:
         _too_many(name, target.span, walk)
         return
-    path = str(Path(text.source.name).parent / name)
+    path = str(as_spelt_on_disk(Path(text.source.name).parent / name))
     real = os.path.realpath(path.replace("\0", ""))
     if not _inside(name, real, target.span, walk):
         return
@@ -107,7 +109,7 @@ def _targets(node: Node | None, walk: _Walk) -> list[Scalar]:
             targets.append(item)
         else:
             message = f"`extends` must be a path or a list of paths, not {kind_of(item)}"
-            walk.findings.error(Code.WRONG_TYPE, message, item.span)
+            walk.findings.error(Code.WRONG_TYPE, message, item.span, help="write extends: base.sdn")
             walk.whole = False
     return targets
 
@@ -132,9 +134,9 @@ def _inside(name: str, real: str, span: Span, walk: _Walk) -> bool:
 
 
 def _too_many(name: str, span: Span, walk: _Walk) -> None:
-    if walk.visits > FILE_LIMIT:
+    if walk.asked > FILE_LIMIT:
         return
-    many = walk.visits >= FILE_LIMIT
+    many = walk.asked == FILE_LIMIT
     what = f"more than {FILE_LIMIT} files" if many else f"a chain of more than {DEPTH_LIMIT} files"
     walk.findings.error(
         Code.EXTENDS_TOO_MANY,
@@ -143,7 +145,6 @@ def _too_many(name: str, span: Span, walk: _Walk) -> None:
         help="put what the recipes share into one file",
     )
     walk.whole = False
-    walk.visits += 1 if many else 0
 
 
 def _cycle(real: str, span: Span, trail: list[tuple[str, Span]], walk: _Walk) -> None:
@@ -176,6 +177,7 @@ def _unreadable(name: str, path: Path, span: Span, walk: _Walk) -> None:
         Code.EXTENDS_UNREADABLE,
         f"`{name}` {state}",
         span,
-        help=suggestion(path.name, beside, what="recipes there"),
+        help=suggestion(path.name, beside, what="recipes there")
+        or "a path is relative to the file it stands in",
     )
     walk.whole = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from pipeline_dsl.diagnostics import Span
@@ -56,7 +56,8 @@ class Fields:
     def missing(self, name: str, help_line: str | None = None, span: Span | None = None) -> None:
         """Report a key that is needed and not there."""
         message = f"`{self.label(name)}` is missing"
-        self.findings.error(Code.MISSING_KEY, message, span or self.head, help=help_line, about=name)
+        advice = help_line or f"give it a value for `{name}`"
+        self.findings.error(Code.MISSING_KEY, message, span or self.head, help=advice, about=name)
 
     def text(self, name: str, wanted: str = "text") -> str | None:
         """A non-empty text."""
@@ -135,7 +136,7 @@ class Fields:
 
 
 def fields_of(
-    block: Mapping, where: str, findings: Findings, known: Iterable[str] | None, *, blanks: bool = False
+    block: Mapping, where: str, findings: Findings, known: Collection[str] | None, *, blanks: bool = False
 ) -> Fields:
     """Read a block; with ``known`` given, every other key is reported."""
     entries = {e.key.name: e for e in block.entries}
@@ -144,19 +145,19 @@ def fields_of(
     return Fields(entries, where, block.span, head_of(block, row=blanks), findings, blanks)
 
 
-def check_keys(block: Mapping, where: str, known: Iterable[str], findings: Findings) -> None:
+def check_keys(block: Mapping, where: str, known: Collection[str], findings: Findings) -> None:
     """Report every key of a block that is not a known one."""
-    names = tuple(known)
-    for entry in block.entries:
-        name = entry.key.name
-        if name not in names:
-            inside = f"in `{where}`" if where else "at the top of a recipe"
-            findings.error(
-                Code.UNKNOWN_KEY,
-                f"`{name}` is not a key {inside}",
-                entry.key.span,
-                help=suggestion(name, [n for n in names if n not in block.names()], what="keys"),
-            )
+    names = frozenset(known)
+    unknown = [entry.key for entry in block.entries if entry.key.name not in names]
+    free = [n for n in known if block.get(n) is None] if unknown else []
+    inside = f"in `{where}`" if where else "at the top of a recipe"
+    for key in unknown:
+        findings.error(
+            Code.UNKNOWN_KEY,
+            f"`{key.name}` is not a key {inside}",
+            key.span,
+            help=None if findings.full else suggestion(key.name, free, what="keys"),
+        )
 
 
 def as_ref(node: Node) -> Ref | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pipeline_dsl.diagnostics import Diagnostic, Related, Severity, Span
 from pipeline_dsl.recipe.codes import ABSENCES, Code
+from pipeline_dsl.syntax.codes import Code as NotationCode
+from pipeline_dsl.syntax.findings import MAX_FINDINGS
 
 
 class Findings:
@@ -17,6 +19,14 @@ class Findings:
         self._found: dict[object, Diagnostic] = {}
         self.attempts = 0
         """How often something was reported, known things included."""
+        self.broken: list[Span] = []
+        """Places that are reported as wrong already: what else is said of them only follows from that."""
+        self._cut = False
+
+    @property
+    def full(self) -> bool:
+        """Whether no more errors are taken."""
+        return len(self._found) >= MAX_FINDINGS
 
     def error(
         self,
@@ -31,6 +41,9 @@ class Findings:
     ) -> None:
         """Add something that stops the command."""
         self.attempts += 1
+        if self.full:
+            self._cut = True
+            return
         found = Diagnostic(
             code=code.value, message=message, span=span, help=help, reason=reason, related=related
         )
@@ -57,8 +70,17 @@ class Findings:
             self._found.setdefault(found, found)
 
     def all(self) -> tuple[Diagnostic, ...]:
-        """Everything, in the order in which it was found."""
-        return tuple(self._found.values())
+        """Everything, in the order in which it was found; a last one says where there may be more."""
+        found = tuple(self._found.values())
+        if not self._cut or any(d.code == NotationCode.TOO_MANY for d in found):
+            return found
+        more = Diagnostic(
+            code=NotationCode.TOO_MANY.value,
+            message=f"only the first {MAX_FINDINGS} errors are shown",
+            span=found[-1].span,
+            help="mend the first ones; many of the others may go with them",
+        )
+        return (*found, more)
 
     def present(self) -> tuple[Diagnostic, ...]:
         """Everything but what only says that something is missing."""

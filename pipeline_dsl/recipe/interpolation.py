@@ -129,7 +129,8 @@ class _Filling:
         if len(result) <= _LONGEST:
             return Scalar(result, Style.QUOTED, scalar.span)
         message = f"filled in, this text has more than {_LONGEST:,} characters"
-        self.findings.error(Code.MALFORMED_REFERENCE, message, scalar.span)
+        help_line = "refer to shorter texts, or write this one out"
+        self.findings.error(Code.MALFORMED_REFERENCE, message, scalar.span, help=help_line)
         return self._fail(scalar, steps)
 
     def _fail(self, scalar: Scalar, steps: Steps) -> Scalar:
@@ -174,6 +175,7 @@ class _Filling:
             Code.MALFORMED_REFERENCE,
             f"`{match[0]}` is {kind_of(node)} and cannot stand inside text",
             scalar.span,
+            help="refer to a single value; a value that is nothing but the reference may be a list",
         )
         return None
 
@@ -189,7 +191,8 @@ class _Filling:
             return None
         if len(self.active) >= _LONGEST_CHAIN:
             message = f"a chain of more than {_LONGEST_CHAIN} references"
-            self.findings.error(Code.REFERENCE_CYCLE, message, span)
+            help_line = "refer to the value at its end"
+            self.findings.error(Code.REFERENCE_CYCLE, message, span, help=help_line)
             return None
         node = self.node(place.node, place.steps)
         if any(place.steps == b or _below(b, place.steps) for b in self.broken):
@@ -205,7 +208,7 @@ class _Filling:
                 f"`${{env:{name}}}` is not in the recipe's `environment` list",
                 span,
                 reason="a recipe says openly which variables it reads",
-                help=f"write environment: [{', '.join((*self.listed, name))}]" if name else None,
+                help=f"write environment: [{', '.join((*self.listed, name))}]" if name else "write ${env:NAME}",
             )
             return None
         value = self.variables.get(name)
@@ -222,7 +225,7 @@ class _Filling:
         if name.isupper() and name.isidentifier():
             help_line: str | None = f"an environment variable is written `${{env:{name}}}`"
         else:
-            help_line = suggestion(place.rest[0], children(place.node), what="there is")
+            help_line = suggestion(place.rest[0], children(place.node), what="there is") or "write ${a.b}"
         self.findings.error(
             Code.UNKNOWN_REFERENCE,
             f"`${{{name}}}` refers to nothing: {here} `{place.rest[0]}`",
@@ -238,6 +241,7 @@ class _Filling:
             Code.REFERENCE_CYCLE,
             f"references go in a circle: {' -> '.join([*names, names[0]])}",
             span,
+            help="write the value itself in one of these places",
             related=tuple(Related(message="refers on here", span=s) for _, s in loop if s != span),
         )
 

@@ -11,6 +11,7 @@ from pipeline_dsl.recipe.merging import overlay, replaced, without
 from pipeline_dsl.recipe.origins import Layer, LayerKind
 from pipeline_dsl.recipe.suggest import suggestion
 from pipeline_dsl.recipe.values import kind_of
+from pipeline_dsl.syntax.names import normal
 from pipeline_dsl.syntax.nodes import Entry, Mapping, Scalar
 
 LIKE = "like"
@@ -82,16 +83,17 @@ class _Section:
         if not isinstance(node, Scalar) or not isinstance(node.value, str) or not node.value:
             message = f"`{self.name}.{name}.like` must be the name of a block beside it, not {kind_of(node)}"
             self.findings.error(Code.WRONG_TYPE, message, node.span)
-        elif not isinstance(self.blocks.get(node.value), Mapping):
+        elif not isinstance(self.blocks.get(normal(node.value)), Mapping):
             others = [n for n in self.blocks.names() if n != name]
             self.findings.error(
                 Code.UNKNOWN_LIKE,
                 f"`{name}` is like `{node.value}`, which is not a block in `{self.name}`",
                 node.span,
-                help=suggestion(node.value, others, what=f"in `{self.name}`"),
+                help=suggestion(node.value, others, what=f"in `{self.name}`")
+                or f"there is no other block in `{self.name}`",
             )
         else:
-            return node.value
+            return normal(node.value)
         self.broken.add(name)
         return None
 
@@ -101,7 +103,7 @@ class _Section:
         if name in self.broken or not isinstance(node, Scalar) or node.value is None:
             self.done[name] = own
             return
-        template = str(node.value)
+        template = normal(str(node.value))
         under = self.done[template]
         if template in self.broken:
             self.broken.add(name)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
-from pipeline_dsl.diagnostics import Diagnostic, Related, Source, Span
+from pipeline_dsl.diagnostics import Diagnostic, Related, Source
 from pipeline_dsl.recipe.bind import Circumstances, bind
 from pipeline_dsl.recipe.extends import read_chain
 from pipeline_dsl.recipe.findings import Findings
@@ -64,14 +64,15 @@ def load_recipe(
         hidden=filled.hidden,
         secrets=filled.secrets,
     )
-    around = Circumstances(path=path, profile=chosen.name, profiles=chosen.names)
+    broken = (*findings.broken, *filled.broken)
+    around = Circumstances(path=path, profile=chosen.name, profiles=chosen.names, broken=broken)
     bound = Findings()
     recipe = bind(filled.tree, around, bound)
-    findings.extend(tuple(d for d in bound.all() if not _inside(d.span, filled.broken)))
+    findings.extend(tuple(d for d in bound.all() if not (d.span and d.span.overlaps(broken))))
     found = findings.all() if chain.whole else findings.present()
     return Loaded(
         recipe=recipe,
-        diagnostics=tuple(_redacted(d, origins) for d in found),
+        diagnostics=tuple(redacted(d, origins) for d in found),
         sources=(*chain.sources, *chosen.sources, *overridden.sources),
         origins=origins,
     )
@@ -98,16 +99,8 @@ def _stacked(trees: list[Mapping]) -> Mapping:
     return tree
 
 
-def _inside(span: Span | None, others: tuple[Span, ...]) -> bool:
-    """Whether a finding is about a value that is reported already."""
-    return span is not None and any(
-        span.source is other.source and other.start <= span.start and span.end <= other.end
-        for other in others
-    )
-
-
-def _redacted(found: Diagnostic, origins: Origins) -> Diagnostic:
-    """A finding without the values of environment variables."""
+def redacted(found: Diagnostic, origins: Origins) -> Diagnostic:
+    """Return a finding without the values of environment variables."""
     if not origins.secrets:
         return found
     return replace(

@@ -142,5 +142,7 @@ class Recipe:
     """Bound in every phase."""
     trackers: tuple[Use, ...]
     executor: Use
+    broken: tuple[Span, ...] = field(default=(), repr=False, compare=False)
+    """Values that are reported as wrong already; whoever reads on says nothing more of them."""
     tree: Mapping = field(repr=False, compare=False)
     """The resolved tree that all of this was read from."""

@@ -86,7 +86,8 @@ def _resolve(tree: Mapping, path: str, span: Span, findings: Findings) -> Steps 
         Code.UNREACHABLE_SET,
         _unreachable(place),
         span,
-        help=suggestion(place.rest[0], children(place.node), what="there is"),
+        help=suggestion(place.rest[0], children(place.node), what="there is")
+        or "leave the last part of the path out",
         related=(Related(message=f"`{dotted(place.steps)}` stands here", span=place.node.span),),
     )
     return None

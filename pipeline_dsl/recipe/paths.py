@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from pipeline_dsl.syntax.names import normal
 from pipeline_dsl.syntax.nodes import Mapping, Node, Scalar, Sequence
 
 Step: TypeAlias = str | int
@@ -39,7 +40,7 @@ class Missing:
 def locate(tree: Node, dotted: str) -> Found | Missing:
     """Follow a dotted path as far as it leads."""
     node, steps = tree, list[Step]()
-    rest = tuple(dotted.split("."))
+    rest = tuple(normal(dotted).split("."))
     while rest:
         matches = _matches(node, rest)
         if len(matches) != 1:
@@ -114,4 +115,4 @@ def _row_name(item: Node) -> str | None:
     if not isinstance(item, Mapping) or not item.entries:
         return None
     first = item.entries[0].value
-    return first.value if isinstance(first, Scalar) and isinstance(first.value, str) else None
+    return normal(first.value) if isinstance(first, Scalar) and isinstance(first.value, str) else None

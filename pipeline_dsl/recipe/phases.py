@@ -71,6 +71,7 @@ def _check_name(name: Ref, findings: Findings) -> None:
         f"a phase cannot be called `{BASE_ROW}`",
         name.span,
         reason=f"`{BASE_ROW}` is the row of the untouched model in the retention matrix",
+        help="give it another name",
     )
 
 

@@ -15,11 +15,11 @@ from pipeline_dsl.syntax.parser import parse, parse_value
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A parsed text, and where what could not be read of it stands."""
+    """A parsed text. ``whole`` is False where part of it could not be read."""
 
     source: Source
     root: Mapping
-    broken: tuple[Span, ...]
+    whole: bool
 
 
 def read_text(source: Source, findings: Findings) -> Text:
@@ -30,8 +30,10 @@ def read_text(source: Source, findings: Findings) -> Text:
         source = secrets.blotted(source, places)
         parsed = parse(source)
         secrets.report(source, parsed.root, places, findings)
+    broken = _errors(parsed.diagnostics)
     findings.extend(parsed.diagnostics)
-    return Text(source, parsed.root, _errors(parsed.diagnostics))
+    findings.broken += [*broken, *(Span(source, start, end) for start, end in places)]
+    return Text(source, parsed.root, whole=not broken)
 
 
 def _errors(found: tuple[Diagnostic, ...]) -> tuple[Span, ...]:
@@ -69,6 +71,7 @@ def read_argument(option: str, text: str, findings: Findings) -> Source:
         reason="the arguments of a command can be seen by others and are kept in the run's folder",
         help="list the variable in the recipe's `environment: [NAME]` and write `${env:NAME}`",
     )
+    findings.broken.append(Span(source, 0, len(text)))
     return source
 
 
@@ -81,4 +84,5 @@ def read_value(source: Source, start: int, findings: Findings) -> Given | None:
     node, found = parse_value(Source.of(source.name, text))
     shift = Shift(source, by)
     findings.extend(tuple(shift.diagnostic(d) for d in found))
+    findings.broken += [shift.span(span) for span in _errors(found)]
     return Given(source, shift.node(node)) if node is not None else None

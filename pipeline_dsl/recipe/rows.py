@@ -54,6 +54,7 @@ def check_once(names: list[Ref], code: Code, what: str, findings: Findings) -> N
                 code,
                 f"{what} `{ref.name}` stands twice",
                 ref.span,
+                help="give one of the two another name",
                 related=(Related(message="first here", span=before.span),),
             )
 
@@ -73,6 +74,7 @@ def _named(entry: Entry, columns: tuple[str, ...], where: str, findings: Finding
             Code.DUPLICATE_NAME,
             f"`{where}.{entry.key.name}` already has its name; `{column}` names it again",
             again.key.span,
+            help=f"leave `{column}` out",
             related=(Related(message="its name", span=entry.key.span),),
         )
     name = Entry(Key(column, entry.key.span), Scalar(entry.key.name, Style.BARE, entry.key.span))

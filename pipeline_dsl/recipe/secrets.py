@@ -27,7 +27,7 @@ _SECRET_KEY = re.compile(
 _PASSWORD_KEY = re.compile(r"(?:^|[_.-])(?:password|passwd|passphrase)$", re.IGNORECASE)
 _MODEL_TOKEN = re.compile(r"(?:pad|eos|bos|unk|sep|cls|mask|image)_token$", re.IGNORECASE)
 _BASE64 = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9+/=_-]{16,}")
-_PAIR = re.compile(r"""([\w./-]+)"?[ \t]*[:=][ \t]*([^,\]}\r\n]+)""")
+_PAIR = re.compile(r"""([\w./-]+)"?[ \t]*[:=][ \t]*([^\s,\[\]{}][^,\[\]{}\r\n]*)""")
 _MARK = "*"
 
 Place = tuple[int, int]

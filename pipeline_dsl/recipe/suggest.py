@@ -6,6 +6,9 @@ import unicodedata
 from collections.abc import Iterable
 
 _LIST_AT_MOST = 12
+"""How many names are listed beside the nearest one."""
+_LIST_ALONE = 24
+"""How many are listed where none is near."""
 _SHORTEST_BEGINNING = 3
 
 
@@ -32,12 +35,13 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
 
 
 def suggestion(name: str, candidates: Iterable[str], *, what: str = "known") -> str | None:
-    """Return a help line: the nearest candidate, and all of them where they are few; None for nothing."""
+    """Return a help line: the nearest candidate, and all of them where they are few; None for no candidate."""
     known = list(dict.fromkeys(candidates))
     near = nearest(name, known)
     parts = [f"did you mean `{near}`?"] if near else []
-    if known and len(known) <= _LIST_AT_MOST:
-        parts.append(f"{what}: {', '.join(known)}")
+    if known and (not near or len(known) <= _LIST_AT_MOST):
+        more = f" and {len(known) - _LIST_ALONE} more" if len(known) > _LIST_ALONE else ""
+        parts.append(f"{what}: {', '.join(known[:_LIST_ALONE])}{more}")
     return " ".join(parts) or None
 
 

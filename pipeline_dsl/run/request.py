@@ -29,6 +29,8 @@ class RunRequest:
     """Id of a run to go on with, in its folder."""
     listeners: tuple[tuple[str, object], ...] = ()
     """Further listeners by name: objects with ``medrecipe_EVENT`` hookimpl methods, as a display has."""
+    secrets: tuple[str, ...] = ()
+    """Values that the recipe took from the environment: nothing that is written holds them."""
     say: Callable[[str], None] = print
     """Takes one line for the user."""
 

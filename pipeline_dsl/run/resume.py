@@ -11,10 +11,11 @@ from pipeline_dsl.api.errors import LockedError, MachineError, MedrecipeError, M
 from pipeline_dsl.plan.choose import make, version_of
 from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.plan.hashing import library_versions, verify_files
-from pipeline_dsl.plan.model import Plan, ProviderRef, from_json
+from pipeline_dsl.plan.model import Plan, ProviderRef, from_json, to_json
 from pipeline_dsl.registry import Catalog
 from pipeline_dsl.run import atomic, history
 from pipeline_dsl.run.folder import RunFolder
+from pipeline_dsl.run.redaction import is_redacted
 
 METRICS = "metrics.jsonl"
 _NEW = "start a new run, which reuses every finished phase that is the same"
@@ -74,14 +75,16 @@ def reopen(plan: Plan, folder: RunFolder, runs: Path, catalog: Catalog) -> Earli
     if detail.status == "running":
         raise LockedError(f"the run {folder.id} is still running", help="wait for it, or end it first")
     stored = stored_plan(folder)
-    verify_files(stored)
+    redacted = is_redacted(to_json(stored))
+    if not redacted:
+        verify_files(stored)
     refuse_other_base(stored, plan, folder)
     _refuse_other_software(stored, catalog, folder)
     _refuse_other_recipe(stored, plan, folder)
     atomic.sweep(folder.path)
     atomic.mend_lines(folder.path / METRICS)
     return Earlier(
-        plan=stored,
+        plan=plan if redacted else stored,
         started=detail.started,
         seconds=detail.duration_seconds or 0.0,
         metrics_seq=_last_number(folder.path / METRICS),

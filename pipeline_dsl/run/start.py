@@ -25,6 +25,7 @@ from pipeline_dsl.run.interrupt import Interrupts
 from pipeline_dsl.run.listeners import Listeners, named
 from pipeline_dsl.run.lock import locked
 from pipeline_dsl.run.phase import PhaseRun
+from pipeline_dsl.run.redaction import redact
 from pipeline_dsl.run.request import RunOutcome, RunRequest
 from pipeline_dsl.run.retention import BASE
 from pipeline_dsl.run.scores import Scores
@@ -48,7 +49,7 @@ def run_plan(request: RunRequest, catalog: Catalog) -> RunOutcome:
             crew = _Crew.of(plan, request, catalog)
             folder = new_folder(request.runs, plan.project)
             holding.enter_context(locked(folder.path))
-            _begin(plan, folder, request.recipe_text)
+            _begin(plan, folder, request)
         else:
             folder = resume.folder_of(request.runs, request.resume)
             holding.enter_context(locked(folder.path))
@@ -59,9 +60,9 @@ def run_plan(request: RunRequest, catalog: Catalog) -> RunOutcome:
         return _Run(crew, _context(plan, folder, request, catalog, crew), earlier).carry_out(choices)
 
 
-def _begin(plan: Plan, folder: RunFolder, recipe_text: str) -> None:
-    folder.write_text("recipe.sdn", recipe_text)
-    folder.write_json("plan.json", to_json(plan))
+def _begin(plan: Plan, folder: RunFolder, request: RunRequest) -> None:
+    folder.write_text("recipe.sdn", request.recipe_text)
+    folder.write_json("plan.json", redact(to_json(plan), request.secrets))
     folder.write_json("environment.json", environment(plan))
     (folder.path / "artifacts").mkdir()
 

@@ -18,6 +18,10 @@ TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 SEGMENT = re.compile(r"[^./_\-0-9]+")
 LOOKALIKES = frozenset("аеорсухіѕјһԁԛԝАВЕКМНОРСТХІЅЈαινορυχΑΒΕΖΗΙΚΜΝΟΡΤΥΧ")
+FOREIGN = frozenset({
+    "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU", "FULLWIDTH", "MATHEMATICAL",
+})  # fmt: skip
+"""Scripts, as the names of their letters begin, with letters that look like Latin ones."""
 ADVICE_QUOTE = "put the text in quotes"
 
 
@@ -113,12 +117,12 @@ def _script(char: str) -> str:
 
 
 def _mixed(scripts: set[str]) -> bool:
-    return len(scripts & {"LATIN", "CYRILLIC", "GREEK"}) > 1
+    return len(scripts & {"LATIN", *FOREIGN}) > 1
 
 
 def _note_lookalikes(name: str, start: int, findings: Findings) -> None:
     scripts = {_script(char) for char in name if char.isalpha()}
-    foreign = scripts & {"CYRILLIC", "GREEK"}
+    foreign = scripts & FOREIGN
     if not foreign or not _mixed(scripts):
         return
     for segment in SEGMENT.finditer(name):

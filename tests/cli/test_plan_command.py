@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import pytest
 from jsonschema import Draft202012Validator
 
 from pipeline_dsl.cli.record_schema import record_schema
@@ -12,21 +14,89 @@ def test_a_plan_says_what_each_phase_stands_on_trains_and_costs(medrecipe, recip
     result = medrecipe("plan", "r.sdn")
     assert result.code == 0
     assert result.out.splitlines() == [
-        "연습 (r.sdn), seed 42, device auto",
-        "base fake, fake",
+        "연습 (r.sdn)",
+        "base fake, fake, device auto, seed 42",
         "",
-        "phase  stands on             trains  parameters  from         samples  steps  tokens an epoch",
-        "하나   base                  first           50  texts 100 %        3     20               21",
-        "two    base + first (merge)  second          50  texts 100 %        3     20               21",
+        "1 하나: will run: no finished run of it",
+        "  stack     base -> trains first",
+        "  trains    50 of 1,050 parameters (4.8 %)",
+        "  data      texts 100 %",
+        "            3 samples and 21 tokens an epoch, 20 steps in all",
+        "  teaches   fluency",
         "",
-        "하나: will run: no finished run of it",
-        "two: will run: no finished run of it",
+        "2 two: will run: no finished run of it",
+        "  stack     base + first merged -> trains second",
+        "  trains    50 of 1,050 parameters (4.8 %)",
+        "  data      texts 100 %",
+        "            3 samples and 21 tokens an epoch, 20 steps in all",
+        "",
+        "2 phases to train in 40 steps",
     ]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("fluency, null, null, 1%, reject", "fluency at most 1 % above its best, else reject"),
+        ("fluency, 0.5, null, null, warn", "fluency at most its best / 0.50, else warn"),
+        ("fluency, null, 2, null, warn", "fluency at most 2.00 above its best, else warn"),
+        ("exam, 0.5, null, null, warn", "exam at least 50 % of its best, else warn"),
+        ("exam, null, 0.1, null, warn", "exam at most 0.10 below its best, else warn"),
+    ],
+)
+def test_a_contract_is_put_into_words(medrecipe, recipe, row, words):
+    tasks = "    fluency, texts, plain_text, perplexity\n"
+    text = recipe.read_text().replace(tasks, f"{tasks}    exam, texts, plain_text, exact_match\n")
+    retain = f"        retain |task, keep, drop, rise, otherwise|\n            {row}\n"
+    recipe.write_text(text.replace("    two:\n", f"    two:\n{retain}"))
+    assert f"  keeps     {words}\n" in medrecipe("plan", "r.sdn").out
+
+
+def test_roles_are_told_apart(medrecipe, recipe):
+    stack = "            first, freeze\n            second, continue\n"
+    third = f"    셋:\n        stack |adapter, role|\n{stack}        mix |data, template|\n            texts, plain_text\n"
+    recipe.write_text(recipe.read_text().replace("profiles:\n", f"{third}profiles:\n"))
+    assert "  stack     base + first frozen -> trains second on\n" in medrecipe("plan", "r.sdn").out
+
+
+ABSENT = {"name": "google/medgemma-4b-it", "offline": True}
+
+
+def of_an_absent_model(recipe: Path) -> None:
+    text = recipe.read_text().replace(
+        "model: {use: fake}", f"model: {json.dumps({'use': 'causal_lm', **ABSENT})}"
+    )
+    recipe.write_text(
+        text.replace("{use: fake}\n    second: {use: fake}", "{use: lora}\n    second: {use: lora}")
+    )
+
+
+def test_a_plan_on_a_model_that_is_not_here_says_what_it_can(process, recipe, tmp_path):
+    of_an_absent_model(recipe)
+    result = process("plan", "r.sdn", HF_HUB_CACHE=str(tmp_path / "empty"))
+    assert (result.code, result.err) == (0, "")
+    assert "base google/medgemma-4b-it (not here yet)" in result.out
+    assert "3 samples an epoch, 20 steps in all" in result.out
+    missing = "trained parameters, tokens, what can be reused"
+    assert f"not known before the base is here: {missing} (google/medgemma-4b-it is not" in result.out
+    data = json.loads(process("plan", "r.sdn", "--json", HF_HUB_CACHE=str(tmp_path / "empty")).out)
+    assert data["unknown"].startswith("google/medgemma-4b-it is not on this machine")
+
+
+def test_a_run_on_a_model_that_is_not_here_ends_with_4_before_anything_is_written(process, recipe, tmp_path):
+    of_an_absent_model(recipe)
+    result = process("run", "r.sdn", HF_HUB_CACHE=str(tmp_path / "empty"))
+    assert (result.code, result.out) == (4, "")
+    assert result.err.startswith("error[MR451]: google/medgemma-4b-it is not on this machine")
+    assert "https://huggingface.co/google/medgemma-4b-it" in result.err
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_plan_says_what_will_be_reused(medrecipe, recipe):
     medrecipe("run", "r.sdn")
-    assert "하나: reused from run" in medrecipe("plan", "r.sdn").out
+    out = medrecipe("plan", "r.sdn").out
+    assert "1 하나: reused from run" in out
+    assert out.splitlines()[-1] == "nothing to train: every phase is reused"
     assert (
         "two: will run: its fingerprint changed"
         in medrecipe("plan", "r.sdn", "--set", "phases.two.seed=9").out
@@ -35,7 +105,7 @@ def test_a_plan_says_what_will_be_reused(medrecipe, recipe):
 
 def test_a_plan_as_json_fits_the_exported_schema(medrecipe, recipe):
     data = json.loads(medrecipe("plan", "r.sdn", "--json").out)
-    assert data["schema_version"] == 1
+    assert (data["schema_version"], data["unknown"]) == (1, None)
     assert [(p["name"], p["will"]) for p in data["phases"]] == [("하나", "run"), ("two", "run")]
     Draft202012Validator(record_schema(Plan, "a plan")).validate(data["plan"])
 

@@ -1,10 +1,5 @@
 from __future__ import annotations
 
-import os
-import pty
-import re
-import subprocess
-import sys
 from dataclasses import dataclass, field
 
 import pytest
@@ -19,10 +14,17 @@ from pipeline_dsl.run.listeners import Listeners
 @dataclass
 class Recorded(PlainScreen):
     lines: list[str] = field(default_factory=list)
+    doing: list[str] = field(default_factory=list)
     _shown: int = 0
 
     def line(self, text: str) -> None:
         self.lines.append(text)
+
+    def busy(self, text: str) -> None:
+        self.doing.append(text)
+
+    def remark(self, text: str) -> None:
+        self.doing.append(text)
 
 
 class Clock:
@@ -44,8 +46,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def tell(screen, clock):
-    return Listeners([("progress", Progress(screen, Paint(enabled=False), clock))]).tell
+def progress(screen, clock) -> Progress:
+    return Progress(screen, Paint(enabled=False), ["exam", "숨쉬기"], clock)
+
+
+@pytest.fixture
+def tell(progress):
+    return Listeners([("progress", progress)]).tell
 
 
 def step(number: int, total: int) -> events.IterationCompleted:
@@ -56,7 +63,13 @@ def step(number: int, total: int) -> events.IterationCompleted:
 
 
 def score(
-    phase: str, value: float, *, higher: bool = True, at: int | None = None, invalid: str | None = None
+    phase: str,
+    value: float,
+    *,
+    task: str = "exam",
+    higher: bool = True,
+    at: int | None = None,
+    invalid: str | None = None,
 ) -> events.EvaluationCompleted:
     result = Score(
         value=value,
@@ -67,7 +80,7 @@ def score(
         higher_is_better=higher,
         invalid=invalid,
     )
-    return events.EvaluationCompleted(phase=phase, task="exam", score=result, step=at)
+    return events.EvaluationCompleted(phase=phase, task=task, score=result, step=at)
 
 
 @pytest.mark.parametrize(("total", "lines"), [(1000, 10), (100, 10), (20, 10), (4, 4), (1, 1), (7, 7)])
@@ -94,32 +107,117 @@ def test_the_time_left_is_reckoned_from_the_steps_of_this_process(tell, screen, 
 
 
 def test_a_score_says_what_changed_against_the_base(tell, screen):
-    tell(score("base", 0.5))
-    tell(score("p", 0.75))
-    tell(score("p", 0.25))
-    tell(score("p", 0.5, at=40))
+    for event in (score("base", 0.5), score("p", 0.75), score("q", 0.25), score("r", 0.6), score("s", 0.5)):
+        tell(event)
     assert screen.lines == [
-        "  base: exam 0.5 [0.4, 0.6] n 1,234",
-        "  exam 0.75 [0.65, 0.85] n 1,234, +0.25 against the base (better)",
-        "  exam 0.25 [0.15, 0.35] n 1,234, -0.25 against the base (worse)",
-        "  step 40: exam 0.5 [0.4, 0.6] n 1,234, as the base",
+        "  exam    0.50 [0.40, 0.60]  n 1,234",
+        "  exam    0.75 [0.65, 0.85]  better (base 0.50)",
+        "  exam    0.25 [0.15, 0.35]  worse (base 0.50), worse than after p (0.75)",
+        "  exam    0.60 [0.50, 0.70]  no clear change (base 0.50)",
+        "  exam    0.50 [0.40, 0.60]  as the base, worse than after p (0.75)",
     ]
 
 
 def test_less_is_better_where_the_score_says_so(tell, screen):
     tell(score("base", 5.0, higher=False))
     tell(score("p", 4.0, higher=False))
-    assert screen.lines[-1].endswith("-1 against the base (better)")
+    assert screen.lines[-1].endswith("better (base 5.00)")
 
 
 def test_a_score_without_a_base_stands_alone(tell, screen):
-    tell(score("p", 0.5))
-    assert screen.lines == ["  exam 0.5 [0.4, 0.6] n 1,234"]
+    tell(score("p", 0.5, task="숨쉬기"))
+    assert screen.lines == ["  숨쉬기  0.50 [0.40, 0.60]"]
 
 
-def test_a_score_that_should_not_be_believed_says_why(tell, screen):
-    tell(score("p", 0.5, invalid="one letter is 90 % of the answers"))
-    assert screen.lines[-1] == "  not to be believed: one letter is 90 % of the answers"
+def test_a_scoring_in_training_is_one_line_that_waits_for_all_of_its_tasks(tell, screen):
+    tell(score("base", 0.5))
+    tell(score("p", 0.25, at=40))
+    tell(score("p", 310.4, task="숨쉬기", at=40))
+    assert len(screen.lines) == 1
+    tell(events.IterationStarted(phase="p", step=40, max_steps=80, epoch=2))
+    assert screen.lines[1:] == ["  step 40: exam 0.25 [0.15, 0.35], 숨쉬기 310 [310, 310]"]
+    tell(score("p", 0.5, at=80))
+    tell(events.Completed(phase="p", step=80, max_steps=80, epoch=2))
+    assert screen.lines[2:] == ["  step 80: exam 0.50 [0.40, 0.60]"]
+
+
+def test_what_is_said_in_training_comes_after_the_scores_before_it(tell, screen, progress):
+    tell(score("p", 0.5, at=40))
+    progress.say("p: stopping: early stop")
+    assert screen.lines == ["  step 40: exam 0.50 [0.40, 0.60]", "p: stopping: early stop"]
+
+
+def test_why_a_score_should_not_be_believed_is_told_once_for_each_occasion(tell, screen):
+    for event in (
+        score("base", 0.5, invalid="one letter is 90 % of the answers"),
+        score("p", 0.5, at=40, invalid="one letter is 80 % of the answers"),
+        score("p", 0.5, at=80, invalid="one letter is 70 % of the answers"),
+        score("p", 0.5, invalid="one letter is 70 % of the answers"),
+        score("q", 0.5, invalid="one letter is 60 % of the answers"),
+        score("q", 0.5, task="숨쉬기", invalid="one letter is 60 % of the answers"),
+    ):
+        tell(event)
+        tell(events.IterationStarted(phase="p", step=40, max_steps=80, epoch=2))
+    assert screen.lines == [
+        "  exam    0.50 [0.40, 0.60]  n 1,234",
+        "    not to be believed: one letter is 90 % of the answers",
+        "  step 40: exam 0.50 [0.40, 0.60]",
+        "    exam not to be believed: one letter is 80 % of the answers",
+        "  step 80: exam 0.50 [0.40, 0.60] (not believed)",
+        "  exam    0.50 [0.40, 0.60]  as the base, not believed",
+        "  exam    0.50 [0.40, 0.60]  as the base, not believed",
+        "  숨쉬기  0.50 [0.40, 0.60]",
+        "    not to be believed: one letter is 60 % of the answers",
+    ]
+
+
+def test_while_tasks_are_scored_it_is_said_which_are_to_come(tell, screen):
+    tell(run_start())
+    tell(score("base", 0.5))
+    tell(events.EpochCompleted(phase="p", step=4, max_steps=8, epoch=1, loss=1.0))
+    tell(score("p", 0.5, at=4))
+    tell(events.Completed(phase="p", step=8, max_steps=8, epoch=2))
+    assert screen.doing == [
+        "loading the base, then scoring exam, 숨쉬기",
+        "scoring 숨쉬기",
+        "epoch 1 is done",
+        "exam is scored",
+        "scoring exam, 숨쉬기",
+    ]
+
+
+def run_start() -> events.RunStart:
+    return events.RunStart(
+        run="r", project="한국어", recipe="한국어", profile=None, phases=("p",), resumed=False
+    )
+
+
+def test_a_run_says_its_size_and_what_it_says_in_a_phase_is_indented(tell, screen, progress):
+    progress.say("building a small model")
+    tell(run_start())
+    progress.say("p: 3 of 9 samples are too long")
+    assert screen.lines == [
+        "building a small model",
+        "run r of 한국어 begins: 1 phase, 2 tasks",
+        "base (before any training)",
+        "  p: 3 of 9 samples are too long",
+    ]
+
+
+def test_what_counts_its_steps_is_told_about_every_quarter(screen, progress):
+    progress.say("building a small model")
+    for step in range(1, 161):
+        progress.say(f"pretraining step {step} of 160, loss 5.00")
+    assert [line.partition(",")[0] for line in screen.lines[1:]] == [
+        f"pretraining step {step} of 160" for step in (40, 80, 120, 160)
+    ]
+    assert screen.doing == ["building a small model"]
+
+
+def test_a_reused_phase_does_not_say_how_long_it_took(tell, screen):
+    tell(events.PhaseStart(phase="p", index=0, total=1, reused=True))
+    tell(events.PhaseEnd(phase="p", status="finished", adapter=None, seconds=0.1))
+    assert screen.lines == ["phase 1/1 p (reused)"]
 
 
 def test_ends_are_told(tell, screen):
@@ -136,52 +234,3 @@ def test_ends_are_told(tell, screen):
         "  failed: no memory",
         "run failed after 2 h 07 min",
     ]
-
-
-def on_a_terminal(*arguments: str, cwd, **environment: str) -> str:
-    """What a command line writes to a terminal of 100 columns."""
-    leader, follower = pty.openpty()
-    command = [sys.executable, "-m", "pipeline_dsl.cli.main", *arguments]
-    env = {**os.environ, "TERM": "xterm", "COLUMNS": "100", **environment}
-    with subprocess.Popen(
-        command, stdout=follower, stderr=follower, stdin=follower, cwd=cwd, env=env
-    ) as child:
-        os.close(follower)
-        written = b""
-        while True:
-            try:
-                part = os.read(leader, 65536)
-            except OSError:
-                break
-            if not part:
-                break
-            written += part
-    os.close(leader)
-    assert child.returncode == 0, written
-    return written.decode()
-
-
-def test_on_a_terminal_training_is_a_bar_with_loss_and_time(recipe):
-    text = on_a_terminal("run", "r.sdn", cwd=recipe.parent)
-    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
-    assert "━" in text
-    assert "20/20" in plain
-    assert re.search(r"loss 0\.\d{4}  lr 1\.0e-03", plain)
-    assert "base: fluency 7.463" in plain
-    assert "runs show" in plain
-
-
-def test_on_a_terminal_tables_are_drawn_and_colours_can_be_turned_off(recipe):
-    on_a_terminal("run", "r.sdn", cwd=recipe.parent)
-    drawn = on_a_terminal("runs", "list", cwd=recipe.parent)
-    assert "─" in drawn
-    assert "연습" in drawn
-    coloured, plain = (
-        on_a_terminal("explain", "MR123", cwd=recipe.parent, **env) for env in ({}, {"NO_COLOR": "1"})
-    )
-    assert "\x1b[1m" in coloured
-    assert "\x1b[" not in plain
-
-
-def test_a_dumb_terminal_gets_plain_lines(recipe):
-    assert "\x1b" not in on_a_terminal("run", "r.sdn", cwd=recipe.parent, TERM="dumb")

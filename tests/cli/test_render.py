@@ -87,6 +87,15 @@ def test_a_long_line_is_cut_around_the_place(letter):
     assert cells(line.partition("!")[0]) == carets.index("^")
 
 
+@pytest.mark.parametrize("letter", ["x", "값"])
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_long_line_is_cut_to_the_width_of_a_terminal(letter, width):
+    source = Source.of("a.sdn", letter * 500 + "!" + letter * 500)
+    drawn = as_text([finding(Span(source, 500, 501))], PLAIN, width).splitlines()
+    assert max(map(cells, drawn[:5])) <= width
+    assert cells(drawn[3].partition("!")[0]) == cells(drawn[4].partition("^")[0])
+
+
 def test_a_long_place_is_cut():
     line, carets = marks(Span(Source.of("a.sdn", "x" * 10**6), 0, 10**6))
     assert len(line) < 130
@@ -108,6 +117,18 @@ def test_the_second_place_the_reason_and_the_help_follow():
         "          or that",
         "",
         "1 error; medrecipe explain MR101 tells more",
+    ]
+
+
+def test_words_are_folded_into_a_terminal_and_hang():
+    found = Diagnostic(
+        code="MR101", message="something is wrong here", help="write this, or that, or nothing"
+    )
+    assert as_text([found], PLAIN, 40).splitlines()[:4] == [
+        "error[MR101]: something is wrong here",
+        "  = help: write this, or that, or",
+        "          nothing",
+        "",
     ]
 
 

@@ -24,17 +24,15 @@ def test_a_run_tells_its_phases_steps_scores_and_where_it_is(medrecipe, recipe):
     lines = result.out.splitlines()
     assert result.code == 0
     assert result.err == ""
-    assert re.fullmatch(r"run \S+ of 연습 begins: 2 phases, 하나, two", lines[0])
-    assert lines[1].startswith("  base: fluency 7.463 [")
-    assert lines[2] == "phase 1/2 하나"
-    assert lines[3] == "  trains 50 of 1,050 parameters (4.8 %) on cpu in float32"
-    steps = [line for line in lines[4:] if line.startswith("  step")]
+    assert re.fullmatch(r"run \S+ of 연습 begins: 2 phases, 1 task", lines[0])
+    assert lines[1:3] == ["base (before any training)", "  fluency  7.46 [7.39, 7.54]  n 3"]
+    assert lines[3] == "phase 1/2 하나"
+    assert lines[4] == "  trains 50 of 1,050 parameters (4.8 %) on cpu in float32"
+    steps = [line for line in lines[5:] if line.startswith("  step")]
     assert len(steps) == 20, "a line every tenth of the steps, for two phases"
-    assert re.fullmatch(r"  step 2/20  loss 0\.5000  lr 1\.0e-03( .*left)?", steps[0])
-    assert any(
-        re.match(r"  fluency 2\.746 \[.*\] n 3, -4\.718 against the base \(better\)", line) for line in lines
-    )
-    assert "after               fluency" in lines
+    assert re.fullmatch(r"  step  2/20  loss 0\.5000  lr 1\.0e-03( .*left)?", steps[0])
+    assert "  fluency  2.75 [2.72, 2.77]  better (base 7.46)" in lines
+    assert "fluency           7.46          2.75*         1.97" in lines
     assert lines[-2].startswith("everything is in runs/연습/")
     assert lines[-1] == f"next: medrecipe runs show {run_id(result.out)}"
 
@@ -47,8 +45,8 @@ def test_no_line_is_coloured_or_redrawn_in_a_pipe(medrecipe, recipe):
 
 def test_the_first_line_names_the_default_profile_and_the_others(medrecipe, recipe):
     recipe.write_text(recipe.read_text() + "default_profile: tiny\n")
-    first = medrecipe("run", "r.sdn").out.splitlines()[0]
-    assert first == "profile tiny, the default of r.sdn; for another: --profile full"
+    lines = medrecipe("run", "r.sdn").out.splitlines()
+    assert lines[:2] == ["profile tiny (the default): fake", "others: --profile full"]
     assert medrecipe("run", "r.sdn", "--profile", "tiny").out.startswith("run ")
 
 
@@ -135,6 +133,11 @@ def test_an_interrupted_run_is_130_and_goes_on_without_its_recipe(medrecipe, rec
     assert "하나 (reused)" in again.out
 
 
+def test_what_a_run_was_limited_to_is_in_the_command_that_goes_on(medrecipe, recipe):
+    out = medrecipe("run", "r.sdn", "--phase", "하나", "--fresh", "--set", "train.interrupt_at=3").out
+    assert out.splitlines()[-1] == f"to go on: medrecipe run --resume {run_id(out)} --phase '하나' --fresh"
+
+
 def test_resuming_an_unknown_run_is_a_usage_error(medrecipe, recipe):
     result = medrecipe("run", "--resume", "nothing")
     assert result.code == 2
@@ -159,8 +162,10 @@ def test_a_rejected_run_is_6_and_says_so(medrecipe, recipe):
     extend(recipe.parent / "fake_plugin.py", WORSE)
     result = medrecipe("run", "r.sdn")
     assert result.code == 6, result.err
-    assert "(worse)" in result.out
+    assert "worse (base 1.00)" in result.out
     assert "a phase broke its retention contract" in result.out.splitlines()[-1]
+    shown = medrecipe("runs", "show", run_id(result.out)).out
+    assert "two          fluency   2.33  at most 1.01  broken, rejected" in shown, shown
 
 
 WORSE = """
@@ -244,12 +249,24 @@ def test_eval_scores_a_finished_run_again(medrecipe, recipe):
 
 def test_eval_shows_a_table_and_takes_a_phase_and_tasks(medrecipe, recipe):
     run = run_id(medrecipe("run", "r.sdn").out)
-    lines = medrecipe("eval", run, "--phase", "하나", "--task", "fluency").out.splitlines()
+    result = medrecipe("eval", run, "--phase", "하나", "--task", "fluency")
+    assert result.err.splitlines() == ["scoring fluency", "scored fluency"]
+    lines = result.out.splitlines()
     assert lines[0] == f"{run} after 하나"
-    assert lines[2].startswith("fluency  2.746")
+    assert lines[2].startswith("fluency   2.75  [2.72, 2.77]   3")
 
 
 @pytest.mark.parametrize("words", [["nothing"], ["2", "--task", "nope"]])
 def test_eval_of_what_is_not_there_is_2(medrecipe, recipe, words):
     medrecipe("run", "r.sdn")
     assert medrecipe("eval", *words).code == 2
+
+
+def test_a_value_of_the_environment_is_in_no_file_of_the_run(medrecipe, recipe, tmp_path, monkeypatch):
+    monkeypatch.setenv("MY_TOKEN", "geheim-12345")
+    text = recipe.read_text().replace("recipe: 연습\n", "recipe: 연습\nenvironment: [MY_TOKEN]\n")
+    recipe.write_text(text.replace("path: texts.jsonl}", 'path: "${env:MY_TOKEN}.jsonl"}'))
+    (tmp_path / "texts.jsonl").rename(tmp_path / "geheim-12345.jsonl")
+    assert medrecipe("run", "r.sdn").code == 0
+    texts = {path: path.read_bytes() for path in (tmp_path / "runs").rglob("*") if path.is_file()}
+    assert [path for path, written in texts.items() if b"geheim" in written] == []

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pipeline_dsl.cli.runs import list_lines
+from pipeline_dsl.cli.terminal import Paint, cells
+from pipeline_dsl.run.history import list_runs
 from pipeline_dsl.syntax.machine import write_record
 
 ID = "20260412-101530-aaaa"
@@ -19,8 +24,11 @@ def runs(tmp_path: Path) -> Path:
         "id": ID, "project": "한국어", "recipe": "korean", "profile": None, "status": "finished",
         "started": "2026-04-12T10:15:30+00:00", "duration_seconds": 75.0, "summary": {"exam": 0.512345},
     }  # fmt: skip
+    tasks = [{"name": "exam", "higher_is_better": True}]
     (folder / "metadata.sdn").write_text(write_record(record), encoding="utf-8")
-    (folder / "plan.json").write_text(json.dumps({"phases": [{"name": "one"}, {"name": "two"}]}))
+    (folder / "plan.json").write_text(
+        json.dumps({"phases": [{"name": "one", "task": "exam"}, {"name": "two"}], "tasks": tasks})
+    )
     (folder / "phases" / "one").mkdir(parents=True)
     phase = {
         "name": "one",
@@ -29,6 +37,10 @@ def runs(tmp_path: Path) -> Path:
         "adapter": "phases/one/adapter",
         "own_task": "exam",
         "metrics": {"loss": 1.0},
+        "contracts": [
+            {"contract": {"task": "exam", "keep": 1.0, "otherwise": "warn"}, "bound": 0.6, "broken": False},
+            {"contract": {"task": "exam", "drop": 0.1, "otherwise": "warn"}, "bound": 0.55, "broken": True},
+        ],
     }
     (folder / "phases" / "one" / "phase.json").write_text(json.dumps(phase))
     retention = {
@@ -48,27 +60,35 @@ def runs(tmp_path: Path) -> Path:
     return tmp_path / "runs"
 
 
-def test_runs_are_listed_with_their_newest_scores(medrecipe, runs):
+def test_runs_are_listed_with_their_newest_scores(medrecipe, runs, in_utc):
     result = medrecipe("runs", "list")
-    lines = result.out.splitlines()
     assert result.code == 0
-    assert lines[0].split() == ["id", "project", "recipe", "profile", "status", "started", "took", "scores"]
-    assert lines[1].split() == [
-        ID,
-        "한국어",
-        "korean",
-        "-",
-        "finished",
-        "2026-04-12",
-        "10:15:30",
-        "1",
-        "min",
-        "15",
-        "s",
-        "exam",
-        "0.5123",
+    assert result.out.splitlines() == [
+        "id                    status    started             took  recipe         scores",
+        f"{ID}  finished  12 Apr 10:15  1 min 15 s  한국어/korean  exam 0.51",
+        "20260411-101530-bbbb  damaged   -                      -  한국어/-",
     ]
-    assert "damaged" in lines[2]
+
+
+@pytest.fixture
+def in_utc(monkeypatch):
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_on_a_narrow_terminal_scores_stand_below_their_run(runs, in_utc):
+    many = {f"task_{i}": i / 10 for i in range(8)}
+    found = [replace(run, summary=many if run.summary else {}) for run in list_runs(runs)]
+    lines = list_lines(found, Paint(enabled=False), 80)
+    assert max(map(cells, lines)) <= 80
+    assert lines[2:4] == [
+        "  task_0 0.00, task_1 0.10, task_2 0.20, task_3 0.30, task_4 0.40, task_5 0.50,",
+        "  task_6 0.60, task_7 0.70",
+    ]
+    assert len(list_lines(found, Paint(enabled=False), None)) == 3
 
 
 def test_case_77_a_damaged_run_is_named_with_its_path(medrecipe, runs):
@@ -125,12 +145,45 @@ def test_a_run_as_json(medrecipe, runs):
     }
 
 
-def test_a_run_for_people(medrecipe, runs):
-    lines = medrecipe("runs", "show", ID).out.splitlines()
-    assert lines[0] == f"{ID}  finished  project 한국어, recipe korean"
-    assert "one    finished  exam      phases/one/adapter  ffffffffffff" in lines
-    assert "base   0.2 [0.1, 0.3]" in lines
-    assert "one            0.5123" in lines
+def test_a_run_for_people(medrecipe, runs, in_utc):
+    assert medrecipe("runs", "show", ID).out.splitlines() == [
+        f"{ID}  finished",
+        "recipe   korean, project 한국어",
+        "started  12 Apr 10:15, took 1 min 15 s",
+        f"folder   runs/한국어/{ID}",
+        "adapter  phases/one/adapter (in this folder; of the last finished phase)",
+        "",
+        "phase  status    own task  steps  loss  took",
+        "one    finished  exam          -  1.00     -",
+        "two    pending   -             -     -     -",
+        "",
+        "contract of  task  score  asked for      outcome",
+        "one          exam   0.51  at least 0.60  unclear, kept",
+        "one          exam   0.51  at least 0.55  broken, warned",
+        "",
+        "task  base          one",
+        "exam  0.20          0.51*",
+        "      [0.10, 0.30]",
+        "[95 % interval]  * own task",
+        "",
+        "ACC          0.50  own tasks at the end, on average",
+    ]
+
+
+def test_a_run_says_from_which_run_a_phase_was_taken(medrecipe, runs):
+    path = runs / "한국어" / ID / "phases" / "one" / "phase.json"
+    path.write_text('{"name": "one", "status": "reused", "reused_from": "20260101-000000-cccc"}')
+    out = medrecipe("runs", "show", ID).out
+    assert "phase  status   own task  steps  loss  took  reused from" in out
+    assert "one    reused   -             -     -     -  20260101-000000-cccc" in out
+
+
+@pytest.mark.parametrize("contracts", ["7", "[7]", '[{"contract": 7}]', '[{"contract": {}, "bound": "x"}]'])
+def test_records_that_make_no_sense_are_shown_as_far_as_they_go(medrecipe, runs, contracts):
+    path = runs / "한국어" / ID / "phases" / "one" / "phase.json"
+    path.write_text(f'{{"name": "one", "metrics": {{"steps": "x", "loss": []}}, "contracts": {contracts}}}')
+    result = medrecipe("runs", "show", ID)
+    assert (result.code, result.err) == (0, "")
 
 
 def test_a_damaged_run_can_be_shown(medrecipe, runs):

@@ -261,9 +261,12 @@ def test_the_nearest_name_is_what_was_meant(name: str, candidates: list[str], me
     assert nearest(name, candidates) == meant
 
 
-def test_a_suggestion_lists_names_only_where_they_are_few() -> None:
+def test_a_suggestion_lists_all_names_where_they_are_few_and_some_where_none_is_near() -> None:
     assert suggestion("aa", ["ab", "zzz"], what="names") == "did you mean `ab`? names: ab, zzz"
-    assert suggestion("qqqq", [f"name{i}" for i in range(50)]) is None
+    many = [f"name{i}" for i in range(50)]
+    assert suggestion("nam5", many) == "did you mean `name5`?"
+    assert suggestion("qqqq", many) == f"known: {', '.join(many[:24])} and 26 more"
+    assert suggestion("qqqq", []) is None
 
 
 TEXT = FLAGSHIP.read_text(encoding="utf-8").replace("extends: common.sdn\n", "environment: [HOME]\n")

@@ -16,12 +16,15 @@ RESAMPLES = 1000
 def wilson(successes: float, n: int) -> tuple[float, float]:
     """Wilson's score interval (1927) of a share.
 
-    Centre (p + z²/2n) / (1 + z²/n), half width z/(1 + z²/n) · sqrt(p(1-p)/n + z²/4n²).
+    Centre (p + z²/2n) / (1 + z²/n), half width z/(1 + z²/n) · sqrt(p(1-p)/n + z²/4n²). The ends of none
+    and of all are 0 and 1 exactly, where rounding would leave 3e-17.
     """
     share, square = successes / n, Z * Z / n
     centre = (share + square / 2) / (1 + square)
     half = Z / (1 + square) * math.sqrt(share * (1 - share) / n + square / (4 * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    low = max(0.0, centre - half) if successes > 0 else 0.0
+    high = min(1.0, centre + half) if successes < n else 1.0
+    return low, high
 
 
 def bootstrap(items: Sequence[Item], statistic: Callable[[Sequence[Item]], float]) -> tuple[float, float]:

@@ -50,7 +50,7 @@ def _from_hub(name: str, options: Options, say: Callable[[str], None] | None) ->
         if options.offline:
             raise _hub.absent(name, "this recipe says offline")
         if say is None:
-            raise _hub.absent(name, "it was not prepared")
+            raise _hub.absent(name, "nothing is downloaded for this")
         folder = _hub.fetch(name, options.revision, say)
     return Checkpoint(folder=folder, name=name, revision=folder.name)
 

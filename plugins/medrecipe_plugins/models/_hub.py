@@ -90,8 +90,8 @@ def _translated(name: str, error: Exception) -> ModelError:
 
     if isinstance(error, errors.GatedRepoError):
         return ModelError(
-            f"{name} is gated and this machine has no access to it",
-            help=f"accept its licence at https://huggingface.co/{name} and log in with `hf auth login`",
+            f"{name} is gated and this machine has no access to it; its licence: https://huggingface.co/{name}",
+            help="accept the licence there and log in with `hf auth login`",
             code="MR452",
         )
     if isinstance(error, errors.RevisionNotFoundError):
@@ -104,8 +104,7 @@ def _translated(name: str, error: Exception) -> ModelError:
 def absent(name: str, why: str) -> ModelError:
     """Make the one-line error for a model that is not on this machine and cannot be fetched."""
     return ModelError(
-        f"{name} is not on this machine and {why}",
-        help=f"connect, accept its licence at https://huggingface.co/{name} if it has one, "
-        "log in with `hf auth login`, and try again",
+        f"{name} is not on this machine and {why}; licence and access: https://huggingface.co/{name}",
+        help="accept its licence there, log in with `hf auth login`, and try again with a network",
         code="MR451",
     )

@@ -11,7 +11,7 @@ import torch
 _BLOCK, _ROWS = 128, 8
 _PEAK_LEARNING_RATE = 3e-3
 _WARM_UP = 0.1
-_SAY_EVERY = 40
+_SAY_EVERY = 10
 
 
 def pretrain(

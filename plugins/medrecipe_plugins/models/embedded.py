@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pipeline_dsl.api import (
     LanguageModel,
     LoadRequest,
+    ModelError,
     ModelIdentity,
     ModelShape,
     Provider,
@@ -63,7 +64,10 @@ class Embedded:
         """Return what makes it this base; after ``prepare``."""
         from medrecipe_plugins.models import _checkpoint
 
-        return _checkpoint.identity(self._checkpoint())
+        checkpoint = self._checkpoint()
+        if not (checkpoint.folder / "config.json").is_file():
+            raise ModelError("the embedded model is not built yet", help="the first run builds it", code="MR451")
+        return _checkpoint.identity(checkpoint)
 
     def shape(self) -> ModelShape:
         """Return its module shapes; it need not be built."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from medrecipe_plugins.templates._fields import text_of
-from pipeline_dsl.api import DataError, Provider, Row, Sample, hookimpl, option
+from pipeline_dsl.api import DataError, MedrecipeError, Provider, Row, Sample, hookimpl, option
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _NAME = re.compile(r"[^\W\d]\w*")
@@ -34,8 +34,8 @@ class Pattern:
         """Cut a text.
 
         Raises:
-            DataError: MR520 a brace has no partner; MR521 a name in braces is no field name (attributes and
-                indexes are not followed); MR522 there is nothing between braces.
+            MedrecipeError: MR320 a brace has no partner; MR321 a name in braces is no field name (attributes
+                and indexes are not followed); MR322 there is nothing between braces.
         """
         literals, names, at = [""], list[str](), 0
         for token in _TOKEN.finditer(source):
@@ -61,14 +61,14 @@ def _field(token: re.Match[str], place: str) -> str:
     name = token.group(1)
     if name is None:
         message = f"the brace at character {token.start() + 1} has no partner"
-        raise DataError(message, code="MR520", place=place, help="write {{ or }} for a brace")
+        raise MedrecipeError(message, code="MR320", place=place, help="write {{ or }} for a brace")
     if not name.strip():
-        raise DataError(
-            "there is no field between the braces", code="MR522", place=place, help="write {{}} for braces"
-        )
+        message = "there is no field between the braces"
+        raise MedrecipeError(message, code="MR322", place=place, help="write {{}} for braces")
     if not _NAME.fullmatch(name):
         message = f"{{{name}}} is no field: only plain names stand in braces"
-        raise DataError(message, code="MR521", place=place, help="name a column; attributes are not followed")
+        help_ = "name a column; attributes are not followed"
+        raise MedrecipeError(message, code="MR321", place=place, help=help_)
     return name
 
 
@@ -81,7 +81,7 @@ class Custom:
     _completion: Pattern = field(init=False)
 
     def __post_init__(self) -> None:
-        """Parse both texts, or raise DataError."""
+        """Parse both texts, or raise MedrecipeError."""
         object.__setattr__(self, "_prompt", Pattern.parse(self.options.prompt, "prompt"))
         object.__setattr__(self, "_completion", Pattern.parse(self.options.completion, "completion"))
 

@@ -31,6 +31,12 @@ def test_wilson_holds_the_share_and_stays_between_0_and_1(case):
     assert hits / n - 1e-12 <= high <= 1
 
 
+@given(st.integers(1, 5000))
+def test_wilson_of_none_begins_at_0_and_of_all_ends_at_1_exactly(n):
+    assert wilson(0, n)[0] == 0.0
+    assert wilson(n, n)[1] == 1.0
+
+
 def test_bootstrap_is_near_the_normal_interval_of_a_mean():
     chooser = random.Random(5)
     values = [chooser.gauss(10, 2) for _ in range(400)]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medrecipe_plugins.templates.custom import Custom, Options
-from pipeline_dsl.api import DataError
+from pipeline_dsl.api import DataError, MedrecipeError
 
 
 def _make(prompt, completion="{answer}"):
@@ -33,23 +33,23 @@ def test_the_fields_are_known_before_any_row_each_once():
 
 @pytest.mark.parametrize("text", ["{", "}", "{question", "question}", "{a{b}", "{{{a}}", "{a\n{"])
 def test_case_20_a_brace_without_a_partner(text):
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(MedrecipeError) as caught:
         _make(text)
-    assert (caught.value.code, caught.value.place) == ("MR520", "prompt")
+    assert (caught.value.code, caught.value.place) == ("MR320", "prompt")
 
 
 @pytest.mark.parametrize("name", ["x.__class__", "x[0]", "0", "a b", "x!r", "x:>10", " x", "a-b", "self.x()"])
 def test_case_20_nothing_but_plain_names_stands_in_braces(name):
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(MedrecipeError) as caught:
         _make(f"{{{name}}}")
-    assert caught.value.code == "MR521"
+    assert caught.value.code == "MR321"
 
 
 @pytest.mark.parametrize("text", ["{}", "{ }"])
 def test_empty_braces_are_refused(text):
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(MedrecipeError) as caught:
         _make("", text)
-    assert (caught.value.code, caught.value.place) == ("MR522", "completion")
+    assert (caught.value.code, caught.value.place) == ("MR322", "completion")
 
 
 def test_an_empty_completion_is_refused():
@@ -62,7 +62,7 @@ def test_an_empty_completion_is_refused():
 def test_any_text_parses_or_is_refused(text):
     try:
         template = _make(text)
-    except DataError:
+    except MedrecipeError:
         return
     assert template.text().startswith(text)
 
