@@ -75,7 +75,8 @@ class Span:
     def overlaps(self, others: Iterable[Span]) -> bool:
         """Whether it has a place in common with one of the others; an empty span is the place before its end."""
         return any(
-            other.source is self.source and other.start < max(self.end, self.start + 1)
+            other.source is self.source
+            and other.start < max(self.end, self.start + 1)
             and self.start < max(other.end, other.start + 1)
             for other in others
         )

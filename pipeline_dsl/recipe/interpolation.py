@@ -208,7 +208,9 @@ class _Filling:
                 f"`${{env:{name}}}` is not in the recipe's `environment` list",
                 span,
                 reason="a recipe says openly which variables it reads",
-                help=f"write environment: [{', '.join((*self.listed, name))}]" if name else "write ${env:NAME}",
+                help=f"write environment: [{', '.join((*self.listed, name))}]"
+                if name
+                else "write ${env:NAME}",
             )
             return None
         value = self.variables.get(name)

@@ -58,7 +58,7 @@ def read(folder: Path) -> Json:
         _files(folder, manifest["files"]) != manifest["files"]
         or digest(manifest["files"]) != manifest["sha256"]
     ):
-        raise ModelError(f"the adapter in {folder} is not what its {NAME} says", code="MR451", help=_AGAIN)
+        raise ModelError(f"the adapter in {folder} is not what its {NAME} says", code="MR466", help=_AGAIN)
     return manifest
 
 
@@ -74,13 +74,13 @@ def verify(plan: Plan, phase: PhasePlan, adapter: str, run: RunFolder) -> Json:
     if (manifest["fingerprint"], manifest["adapter"]) != (phase.fingerprint, adapter):
         raise ModelError(
             f"the adapter in {folder} is `{manifest['adapter']}` of another phase than `{phase.name}`",
-            code="MR452",
+            code="MR467",
             help=_AGAIN,
         )
     if [parent["sha256"] for parent in manifest["parents"]] != stands_on(plan, phase, adapter, run):
         raise ModelError(
             f"the adapter `{adapter}` was trained on other adapters than those that are here",
-            code="MR452",
+            code="MR467",
             help=_AGAIN,
         )
     return manifest
@@ -117,7 +117,7 @@ def _manifest(folder: Path) -> Json:
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
             f"the adapter in {folder} has no readable {NAME}",
-            code="MR451",
+            code="MR466",
             help=f"it was not written by medrecipe, or is damaged: {_AGAIN}",
         ) from error
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
@@ -128,7 +128,7 @@ def _manifest(folder: Path) -> Json:
             help="go on with the medrecipe that wrote it, or train the phase again with --fresh",
         )
     if not _is_whole(manifest):
-        raise ModelError(f"{NAME} in {folder} is damaged", code="MR451", help=_AGAIN)
+        raise ModelError(f"{NAME} in {folder} is damaged", code="MR466", help=_AGAIN)
     whole: Json = manifest
     return whole
 

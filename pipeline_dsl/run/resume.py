@@ -97,7 +97,7 @@ def refuse_other_base(stored: Plan, plan: Plan, folder: RunFolder) -> None:
         raise MedrecipeError(
             f"the base of the run {folder.id} is not the one that is here now",
             help="start a new run: the phases of this one stand on another base",
-            code="MR452",
+            code="MR467",
         )
 
 

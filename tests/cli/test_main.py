@@ -140,7 +140,7 @@ def test_debug_shows_the_traceback(medrecipe, failing, words):
         (LockedError("held"), 7),
         (MedrecipeError("a listener failed"), 1),
         (MedrecipeError("no such task", code="MR263"), 2),
-        (MedrecipeError("another base", code="MR452"), 4),
+        (MedrecipeError("another base", code="MR467"), 4),
     ],
 )
 def test_a_fault_of_the_user_has_its_exit_code(medrecipe, failing, error, code):

@@ -22,11 +22,12 @@ PAGES = read_pages()
 ABOUT = (ROOT / "cli" / "pages" / "README.md").read_text(encoding="utf-8")
 SAMPLE = re.search(r"```sdn\n(.*?)```", ABOUT, re.DOTALL)[1]
 ROW = re.search(r"```json\n(.*?)```", ABOUT, re.DOTALL)[1]
-TITLES = {
-    **{c.value: c.what for c in SyntaxCode},
-    **{c.value: c.title for c in RecipeCode},
-    **{c.code: c.title for c in PlanCode},
-}
+DECLARED = [
+    *((c.value, c.what) for c in SyntaxCode),
+    *((c.value, c.title) for c in RecipeCode),
+    *((c.code, c.title) for c in PlanCode),
+]
+TITLES = dict(DECLARED)
 
 
 def codes_in_the_source() -> set[str]:
@@ -37,6 +38,10 @@ def codes_in_the_source() -> set[str]:
 @pytest.mark.parametrize("code", sorted(codes_in_the_source()))
 def test_every_code_that_the_source_names_has_a_page(code):
     assert read_page(code) is not None
+
+
+def test_every_page_is_about_a_code_that_the_source_names():
+    assert {page.code for page in PAGES} - codes_in_the_source() == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.code)
@@ -54,8 +59,15 @@ def test_a_page_has_the_title_of_its_code(code):
 
 
 def test_no_code_means_two_things():
-    enumerated = [c.value for c in SyntaxCode] + [c.value for c in RecipeCode] + [c.code for c in PlanCode]
-    assert {c for c in enumerated if enumerated.count(c) > 1} == set()
+    codes = [code for code, _ in DECLARED]
+    assert {code for code in codes if codes.count(code) > 1} == set()
+
+
+def test_no_code_has_two_titles_and_no_title_two_codes():
+    pairs = {*DECLARED, *((page.code, page.title) for page in PAGES)}
+    for number in (0, 1):
+        names = [pair[number] for pair in pairs]
+        assert {name for name in names if names.count(name) > 1} == set()
 
 
 def with_examples(*, notation: bool) -> list[Page]:

@@ -100,7 +100,10 @@ def test_fault_66_asking_for_what_a_broken_installed_plugin_may_offer_is_5_and_n
     for command in ("check", "plan", "run"):
         outcome = bench.process(command, "r.sdn", PYTHONPATH=site)
         assert outcome.code == 5
-        assert "error[MR610]: no plugin offers the metric `nice_bleu`, but `nice_metrics` could not" in outcome.err
+        assert (
+            "error[MR610]: no plugin offers the metric `nice_bleu`, but `nice_metrics` could not"
+            in outcome.err
+        )
         assert "ImportError: no numpy" in outcome.err
         assert "--> r.sdn:9:33" in outcome.err
     shown = bench.process("plugins", "show", "nice_metrics", PYTHONPATH=site)

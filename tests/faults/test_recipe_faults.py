@@ -169,9 +169,7 @@ TYPES = [
 
 
 @pytest.mark.parametrize(("right", "wrong", "code", "says"), TYPES, ids=[new for _, new, _, _ in TYPES])
-def test_fault_10_a_value_of_the_wrong_type_or_range_is_refused_once(
-    bench, recipe, right, wrong, code, says
-):
+def test_fault_10_a_value_of_the_wrong_type_or_range_is_refused_once(bench, recipe, right, wrong, code, says):
     assert right in recipe
     bench.refuses(recipe.replace(right, wrong, 1), code=code, says=says)
 

@@ -94,7 +94,9 @@ def test_fault_13_a_recipe_that_extends_itself_is_refused(bench, recipe):
 def test_fault_13_a_chain_of_very_many_files_is_refused_at_its_seventeenth(bench, recipe):
     files = {f"f{i}.sdn": f"extends: f{i + 1}.sdn\n" for i in range(200)}
     text = "extends: f0.sdn\n" + recipe
-    bench.refuses(text, code="MR213", says="a chain of more than 16 files", at="f14.sdn:1:10", files=files, within=1)
+    bench.refuses(
+        text, code="MR213", says="a chain of more than 16 files", at="f14.sdn:1:10", files=files, within=1
+    )
 
 
 @pytest.mark.parametrize("wide", [2, 3, 1000])
@@ -184,7 +186,10 @@ def test_fault_15_a_variable_that_is_not_listed_is_refused_and_its_value_not_sho
 ):
     monkeypatch.setenv("CANARY", "value-4711")
     found = bench.refuses(
-        recipe.replace("texts.jsonl", "${env:CANARY}"), code="MR242", says="`environment` list", at="r.sdn:7:31"
+        recipe.replace("texts.jsonl", "${env:CANARY}"),
+        code="MR242",
+        says="`environment` list",
+        at="r.sdn:7:31",
     )
     assert found["help"] == "write environment: [CANARY]"
     for command in ("check", "plan", "run", "resolve"):
@@ -195,7 +200,12 @@ def test_fault_15_a_listed_variable_is_used_and_never_shown(bench, recipe, monke
     monkeypatch.setenv("CANARY", "value-4711")
     text = recipe.replace("{epochs: 1}", '{lr_scheduler: "${env:CANARY}"}') + "environment: [CANARY]\n"
     bench.refuses(text, code="MR306", at="r.sdn:10:23")
-    for words in (["check", "r.sdn"], ["check", "r.sdn", "--format", "json"], ["run", "r.sdn"], ["resolve", "r.sdn"]):
+    for words in (
+        ["check", "r.sdn"],
+        ["check", "r.sdn", "--format", "json"],
+        ["run", "r.sdn"],
+        ["resolve", "r.sdn"],
+    ):
         assert "4711" not in bench.run(*words).both
 
 
@@ -238,7 +248,28 @@ def test_fault_15_references_that_double_do_not_fill_the_memory(bench, recipe):
 def test_faults_11_to_15_any_text_of_the_notation_s_signs_ends_in_words(bench, recipe):
     """Random texts, the same at every run."""
     chance = random.Random(11)
-    signs = ["[", "]", "{", "}", '"', '"""', "\n", "    ", "\t", ":", "=", ",", "|", "- ", "#", "${", "}", "a", "use", "한"]
+    signs = [
+        "[",
+        "]",
+        "{",
+        "}",
+        '"',
+        '"""',
+        "\n",
+        "    ",
+        "\t",
+        ":",
+        "=",
+        ",",
+        "|",
+        "- ",
+        "#",
+        "${",
+        "}",
+        "a",
+        "use",
+        "한",
+    ]
     for _ in range(40):
         cut = chance.randrange(len(recipe))
         noise = "".join(chance.choices(signs, k=chance.randrange(1, 40)))

@@ -58,7 +58,12 @@ def shows_nothing(bench, text: str, secret: str, *arguments: str) -> None:
 @pytest.mark.parametrize("secret", TOKENS.values(), ids=TOKENS)
 def test_fault_16_a_token_is_refused_by_its_form_and_shown_nowhere(bench, recipe, secret):
     shows_nothing(bench, recipe + f"description: {secret}\n", secret)
-    for words in (["plan"], ["plan", "--json"], ["check", "--format", "concise"], ["resolve", "--why", "description"]):
+    for words in (
+        ["plan"],
+        ["plan", "--json"],
+        ["check", "--format", "concise"],
+        ["resolve", "--why", "description"],
+    ):
         outcome = bench.run(words[0], "r.sdn", *words[1:])
         assert outcome.code == 2 or words[0] == "resolve"
         assert secret not in outcome.both
@@ -113,7 +118,8 @@ def test_fault_16_a_secret_in_a_file_that_is_extended_is_found(bench, recipe):
 
 
 @pytest.mark.parametrize(
-    "line", ["password: ${env:X}\n", "token: '***'\n", "pad_token: <pad>\n", "use_password: false\n", "auth: none\n"]
+    "line",
+    ["password: ${env:X}\n", "token: '***'\n", "pad_token: <pad>\n", "use_password: false\n", "auth: none\n"],
 )
 def test_fault_16_what_is_no_secret_is_not_called_one(bench, recipe, line):
     assert "MR250" not in bench.check(recipe + line).out

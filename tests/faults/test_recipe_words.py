@@ -35,7 +35,9 @@ def test_fault_17_a_look_alike_letter_in_a_key_is_refused(bench, recipe, line, p
     ],
     ids=["adapter", "provider", "phase", "recipe", "task"],
 )
-def test_fault_17_a_look_alike_letter_in_a_name_that_is_a_value_is_refused(bench, recipe, right, wrong, place):
+def test_fault_17_a_look_alike_letter_in_a_name_that_is_a_value_is_refused(
+    bench, recipe, right, wrong, place
+):
     bench.refuses(recipe.replace(right, wrong), code="MR171", says="CYRILLIC", at=place)
 
 
@@ -105,7 +107,9 @@ ROW_KO = '{"text": "폐는 숨을 쉰다."}\n'
 def test_fault_18_one_recipe_may_mix_the_two_spellings(bench, recipe):
     text = korean(recipe).replace("한국어, merge", unicodedata.normalize("NFD", "한국어, merge"))
     text += "tags: [a]\nhooks: []\n"
-    bench.accepts(text, "--set", unicodedata.normalize("NFD", "adapters.한국어.r=4"), files={"문장.jsonl": ROW_KO})
+    bench.accepts(
+        text, "--set", unicodedata.normalize("NFD", "adapters.한국어.r=4"), files={"문장.jsonl": ROW_KO}
+    )
 
 
 def test_fault_18_a_korean_recipe_in_a_korean_folder_is_planned_in_a_process_of_its_own(bench, recipe):
@@ -174,7 +178,10 @@ def test_fault_19_a_recipe_that_changes_during_its_run_is_run_as_it_was(bench):
     plan = json.loads((run / "plan.json").read_text(encoding="utf-8"))
     assert plan["seed"] == 11
     assert read_record((run / "metadata.sdn").read_text(encoding="utf-8"))["status"] == "finished"
-    phases = [json.loads((run / "phases" / p / "phase.json").read_text(encoding="utf-8")) for p in ("first", "second")]
+    phases = [
+        json.loads((run / "phases" / p / "phase.json").read_text(encoding="utf-8"))
+        for p in ("first", "second")
+    ]
     assert [phase["status"] for phase in phases] == ["finished", "finished"]
     shown = bench.run("runs", "show", run.name)
     assert shown.code == 0

@@ -66,7 +66,7 @@ def test_a_path_of_the_command_line_belongs_to_the_working_directory(desk, monke
 def test_a_column_that_a_template_needs_and_the_rows_lack_is_told_where_it_is_asked_for(desk, recipe):
     desk.rows("terms.jsonl", [{"en": "heart", "korean": "심장"}])
     checked = desk.check()
-    assert set(checked.codes) == {"MR530"}
+    assert set(checked.codes) == {"MR506"}
     assert exit_code(checked.findings) == 3
     finding = checked.findings[0]
     assert finding.message == "the template needs the column `english`, which `terms` lacks"

@@ -284,7 +284,7 @@ def test_case_37_data_that_changed_since_it_was_planned_is_refused(desk):
     desk.rows("terms.jsonl", [{"english": "a", "korean": "b"}])
     with pytest.raises(DataError) as caught:
         verify_files(plan)
-    assert (caught.value.code, caught.value.exit_code) == ("MR531", 3)
+    assert (caught.value.code, caught.value.exit_code) == ("MR507", 3)
     assert "terms.jsonl" in caught.value.message
     verify_files(plan, {"texts"})
 

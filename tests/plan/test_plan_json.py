@@ -63,14 +63,14 @@ def test_case_68_a_plan_of_another_version_is_refused(desk, change):
     data = json.loads(json.dumps(to_json(desk.plan()))) | change
     with pytest.raises(ModelError) as caught:
         from_json(data)
-    assert (caught.value.code, caught.value.exit_code) == ("MR466", 4)
+    assert (caught.value.code, caught.value.exit_code) == ("MR468", 4)
 
 
 @pytest.mark.parametrize("data", [None, [], "plan", 5, {}])
 def test_case_68_what_is_no_plan_at_all_is_refused(data):
     with pytest.raises(ModelError) as caught:
         from_json(data)
-    assert caught.value.code == "MR466"
+    assert caught.value.code == "MR468"
 
 
 def test_phases_and_tasks_are_found_by_name(desk):

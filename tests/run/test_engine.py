@@ -316,7 +316,7 @@ def test_case_37_data_that_changes_during_a_run_is_refused_before_it_is_trained_
 
     with pytest.raises(DataError) as caught:
         workshop.run(listeners=[("swaps", Swaps())])
-    assert caught.value.code == "MR531"
+    assert caught.value.code == "MR507"
     assert workshop.phase("first")["status"] == "finished"
     assert not (workshop.last / "phases" / "third" / "adapter").exists()
 

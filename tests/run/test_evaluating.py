@@ -58,7 +58,7 @@ def test_a_phase_that_was_never_run_has_no_adapter_to_score(workshop):
     run = workshop.run(only=("first",))
     with pytest.raises(ModelError) as caught:
         evaluate(workshop, run.id, phase="second")
-    assert caught.value.code == "MR451"
+    assert caught.value.code == "MR466"
 
 
 def test_a_damaged_adapter_is_told(workshop):
@@ -66,7 +66,7 @@ def test_a_damaged_adapter_is_told(workshop):
     (run.folder / "phases" / "first" / "adapter" / "adapter.json").write_text("{}")
     with pytest.raises(ModelError) as caught:
         evaluate(workshop, run.id)
-    assert caught.value.code == "MR451"
+    assert caught.value.code == "MR466"
 
 
 def test_case_37_data_that_changed_is_told(workshop):
@@ -74,7 +74,7 @@ def test_case_37_data_that_changed_is_told(workshop):
     workshop.rows("ones", ["other"])
     with pytest.raises(DataError) as caught:
         evaluate(workshop, run.id)
-    assert caught.value.code == "MR531"
+    assert caught.value.code == "MR507"
 
 
 def test_a_run_that_there_is_not_is_told(workshop):

@@ -59,18 +59,18 @@ def test_case_44_a_flipped_bit_is_found(finished, place):
     content = bytearray(file.read_bytes())
     content[place] ^= 1
     file.write_bytes(content)
-    assert code_of(lambda: manifest.read(file.parent)) == "MR451"
+    assert code_of(lambda: manifest.read(file.parent)) == "MR466"
 
 
 def test_case_43_a_truncated_file_is_found(finished):
     file = adapter(finished[1], "first") / "adapter.json"
     file.write_bytes(file.read_bytes()[:-1])
-    assert code_of(lambda: manifest.read(file.parent)) == "MR451"
+    assert code_of(lambda: manifest.read(file.parent)) == "MR466"
 
 
 def test_case_46_a_missing_file_is_found(finished):
     (adapter(finished[1], "first") / "adapter_config.json").unlink()
-    assert code_of(lambda: manifest.read(adapter(finished[1], "first"))) == "MR451"
+    assert code_of(lambda: manifest.read(adapter(finished[1], "first"))) == "MR466"
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "\udcff".encode("utf-8", "surrogateescape")])
@@ -79,14 +79,14 @@ def test_a_missing_or_unreadable_manifest_is_told(finished, text):
     path.unlink()
     if text is not None:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    assert code_of(lambda: manifest.read(path.parent)) == "MR451"
+    assert code_of(lambda: manifest.read(path.parent)) == "MR466"
 
 
 @pytest.mark.parametrize("text", ["[]", "5", "{}", '{"schema_version": 2}'])
 def test_case_68_a_manifest_of_another_version_is_told(finished, text):
     path = adapter(finished[1], "first") / "stack.json"
     path.write_text(text)
-    assert code_of(lambda: manifest.read(path.parent)) == "MR466"
+    assert code_of(lambda: manifest.read(path.parent)) == "MR468"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_case_68_a_manifest_of_another_version_is_told(finished, text):
 def test_a_manifest_in_which_something_is_wrong_is_damaged(finished, change):
     path = adapter(finished[1], "second") / "stack.json"
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | change))
-    assert code_of(lambda: manifest.read(path.parent)) == "MR451"
+    assert code_of(lambda: manifest.read(path.parent)) == "MR466"
 
 
 def test_further_files_beside_an_adapter_do_no_harm(finished):
@@ -109,7 +109,7 @@ def test_case_51_an_adapter_of_another_phase_is_found(finished):
     run = finished[1]
     shutil.rmtree(adapter(run, "second"))
     shutil.copytree(adapter(run, "first"), adapter(run, "second"))
-    assert code_of(lambda: verify(finished, "second", "b")) == "MR452"
+    assert code_of(lambda: verify(finished, "second", "b")) == "MR467"
 
 
 def test_case_51_swapped_adapters_are_found(finished):
@@ -118,12 +118,12 @@ def test_case_51_swapped_adapters_are_found(finished):
     adapter(run, "second").rename(adapter(run, "first"))
     (run.path / "x").rename(adapter(run, "second"))
     for phase, name in (("first", "a"), ("second", "b"), ("third", "c")):
-        assert code_of(lambda phase=phase, name=name: verify(finished, phase, name)) == "MR452"
+        assert code_of(lambda phase=phase, name=name: verify(finished, phase, name)) == "MR467"
 
 
 def test_case_51_a_missing_adapter_below_is_found(finished):
     shutil.rmtree(adapter(finished[1], "second"))
-    assert code_of(lambda: verify(finished, "third", "c")) == "MR451"
+    assert code_of(lambda: verify(finished, "third", "c")) == "MR466"
 
 
 def test_an_adapter_that_was_trained_on_another_one_is_found(finished, workshop, with_train):
@@ -135,7 +135,7 @@ def test_an_adapter_that_was_trained_on_another_one_is_found(finished, workshop,
     described |= {"files": files, "sha256": manifest.digest(files)}
     (folder / "stack.json").write_text(json.dumps(described), encoding="utf-8")
     assert verify(finished, "first", "a")
-    assert code_of(lambda: verify(finished, "second", "b")) == "MR452"
+    assert code_of(lambda: verify(finished, "second", "b")) == "MR467"
 
 
 @pytest.mark.parametrize(

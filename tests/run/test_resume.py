@@ -234,7 +234,7 @@ def test_case_37_data_that_changed_since_the_plan_is_refused(workshop, with_trai
     workshop.rows("threes", ["something", "else"])
     with pytest.raises(DataError) as caught:
         workshop.run(plan=plan, resume=cut.id)
-    assert (caught.value.code, caught.value.exit_code) == ("MR531", 3)
+    assert (caught.value.code, caught.value.exit_code) == ("MR507", 3)
 
 
 def test_another_base_is_refused(workshop, recipe, with_train, once):
@@ -242,7 +242,7 @@ def test_another_base_is_refused(workshop, recipe, with_train, once):
     cut = workshop.run(text)
     with pytest.raises(MedrecipeError, match="the base of the run") as caught:
         workshop.run(text.replace("{use: toy}", '{use: toy, weights: "2"}'), resume=cut.id)
-    assert caught.value.code == "MR452"
+    assert caught.value.code == "MR467"
 
 
 def test_another_recipe_is_refused_and_the_phases_named(workshop, with_train, once):
@@ -307,7 +307,7 @@ def test_case_68_a_run_whose_plan_cannot_be_read_is_told(workshop, with_train, o
     path.unlink() if text is None else path.write_text(text)
     with pytest.raises(ModelError) as caught:
         workshop.run(recipe, resume=cut.id)
-    assert (caught.value.code, caught.value.exit_code) == ("MR466", 4)
+    assert (caught.value.code, caught.value.exit_code) == ("MR468", 4)
 
 
 def test_a_run_that_there_is_not_is_told(workshop):
