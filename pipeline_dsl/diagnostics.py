@@ -21,7 +21,7 @@ class Source:
 
     @classmethod
     def of(cls, name: str, text: str) -> Source:
-        """Make a source and index where its lines start (after every ``\\n``)."""
+        """Make a source and index where its lines start: after every line feed."""
         starts = [0]
         start = text.find("\n")
         while start >= 0:
@@ -73,7 +73,7 @@ class Span:
         return self.source.position(self.end)
 
     def overlaps(self, others: Iterable[Span]) -> bool:
-        """Whether it has a place in common with one of the others; an empty span is the place before its end."""
+        """Whether it has a place in common with one of the others; an empty span is one place."""
         return any(
             other.source is self.source
             and other.start < max(self.end, self.start + 1)

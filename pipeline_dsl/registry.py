@@ -114,7 +114,7 @@ _Named = tuple[str, str]
 
 
 def _installed(entry: EntryPoint, known: dict[object, _Named]) -> _Loaded:
-    """Load an entry point. ``known``: the distributions so far; asking one for its name reads its metadata."""
+    """Load an entry point. ``known``: distributions so far; asking one for its name reads its metadata."""
     distribution = entry.dist
     if distribution is not None and distribution not in known:
         known[distribution] = (distribution.name, distribution.version)

@@ -47,9 +47,10 @@ from pipeline_dsl.api.records import (
 )
 
 __all__ = [
-    "Action", "Adapter", "Control", "Controls", "DataError", "Executor", "GuardError", "Kind", "LanguageModel",
-    "LinearShape", "LoadRequest", "LockedError", "MachineError", "MedrecipeError", "MergeProof", "Message",
-    "Metric", "Model", "ModelError", "ModelIdentity", "ModelShape", "Need", "NoOptions", "Observation",
-    "Provider", "Role", "Row", "RunWriter", "Sample", "Score", "Source", "StackLayer", "StackReport", "Template",
-    "Tracker", "TrainJob", "TrainOutcome", "Trainer", "TrainingSet", "hookimpl", "option",
+    "Action", "Adapter", "Control", "Controls", "DataError", "Executor", "GuardError", "Kind",
+    "LanguageModel", "LinearShape", "LoadRequest", "LockedError", "MachineError", "MedrecipeError",
+    "MergeProof", "Message", "Metric", "Model", "ModelError", "ModelIdentity", "ModelShape", "Need",
+    "NoOptions", "Observation", "Provider", "Role", "Row", "RunWriter", "Sample", "Score", "Source",
+    "StackLayer", "StackReport", "Template", "Tracker", "TrainJob", "TrainOutcome", "Trainer",
+    "TrainingSet", "hookimpl", "option",
 ]  # fmt: skip

@@ -47,8 +47,13 @@ class LanguageModel(Protocol):
         One beginning-of-sequence mark at most; the end mark is the last id. Nothing is cut.
         """
 
-    def observe(self, samples: Sequence[Sample], need: Need, *, max_new_tokens: int = 32) -> list[Observation]:
-        """See what the model does on samples, greedily, in eval mode; leaves mode and random state as they were."""
+    def observe(
+        self, samples: Sequence[Sample], need: Need, *, max_new_tokens: int = 32
+    ) -> list[Observation]:
+        """See what the model does on samples, greedily, in eval mode.
+
+        Leaves mode and random state as they were.
+        """
 
     def close(self) -> None:
         """Free the memory."""
@@ -67,7 +72,10 @@ class Model(Protocol):
         """Return its module shapes, from the configuration alone (no weights, no network)."""
 
     def count_tokens(self, samples: Sequence[Sample]) -> int:
-        """Number of tokens that training on these samples reads; needs the tokenizer alone, after ``prepare``."""
+        """Number of tokens that training on these samples reads; needs the tokenizer alone.
+
+        After ``prepare``.
+        """
 
     def load(self, request: LoadRequest) -> LanguageModel:
         """Load it, or raise ModelError or MachineError."""
@@ -98,7 +106,7 @@ class Source(Protocol):
         """The files that it reads: their existence is checked and their content hashed."""
 
     def rows(self, limit: int | None = None) -> Sequence[Row]:
-        """Return the rows (at most ``limit``), columns already mapped, or raise DataError with file and line."""
+        """Return at most ``limit`` rows, columns mapped, or raise DataError with file and line."""
 
 
 class Template(Protocol):
@@ -202,14 +210,17 @@ class RunWriter(Protocol):
 
 
 class Tracker(Protocol):
-    """What a ``medrecipe_trackers`` provider makes: a listener with ``@hookimpl`` methods for the length of a run."""
+    """What a ``medrecipe_trackers`` provider makes: a listener (``@hookimpl`` methods) of one run."""
 
     def open(self, writer: RunWriter, facts: Mapping[str, Any]) -> None:
-        """Called once before the first event. ``facts`` describe the run: id, project, recipe, started …"""
+        """Do what is needed before the first event.
+
+        ``facts`` describe the run: id, project, recipe, started and more.
+        """
 
 
 class Executor(Protocol):
     """What a ``medrecipe_executors`` provider makes: where a phase runs."""
 
-    def execute(self, phase: str, work: Callable[[], Any]) -> Any:  # noqa: ANN401 - opaque to the executor
+    def execute(self, phase: str, work: Callable[[], Any]) -> Any:
         """Run ``work`` and return what it returns."""

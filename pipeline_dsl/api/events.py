@@ -189,7 +189,7 @@ class EvaluationCompleted(PhaseEvent):
     task: str
     score: Score
     step: int | None
-    """Optimizer steps done when it was scored in training; None before the first or after the last phase step."""
+    """Optimizer steps done when it was scored in training; None before and after training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

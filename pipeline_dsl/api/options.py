@@ -1,9 +1,6 @@
 """Options of a provider: one frozen keyword-only dataclass, from which its JSON Schema is derived.
 
-    @dataclass(frozen=True, slots=True, kw_only=True)
-    class Options:
-        \"\"\"LoRA (Hu et al. 2021).\"\"\"
-        r: int = option(16, ge=1, doc="rank")
+``plugins/README.md`` shows one.
 """
 
 from __future__ import annotations
@@ -23,7 +20,7 @@ _LIMITS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "ex
 
 
 def option(
-    default: Any = dataclasses.MISSING,  # noqa: ANN401 - the default has the field's type
+    default: Any = dataclasses.MISSING,
     *,
     doc: str,
     ge: float | None = None,
@@ -34,13 +31,16 @@ def option(
     path: bool = False,
     since: str | None = None,
     deprecated: str | None = None,
-) -> Any:  # noqa: ANN401 - like dataclasses.field
+) -> Any:
     """Declare one option: a dataclass field with its documentation and limits.
 
     Args:
         default: its default; without one the option is required.
         doc: one line for people, in the schema's ``description``.
-        ge, gt, le, lt: limits of a number.
+        ge: least value of a number.
+        gt: what a number must be above.
+        le: largest value of a number.
+        lt: what a number must be below.
         min_items: the least length of a list.
         path: a file or folder; it is made absolute against the file in which it is written.
         since: the version that brought it.
@@ -129,17 +129,18 @@ def _union_schema(args: tuple[Any, ...], extra: Json) -> Json:
     types_ = [s["type"] for s in schemas if set(s) == {"type"}]
     if len(types_) == len(schemas):
         return {"type": types_}
-    if len(schemas) == 2 and schemas[1] == {"type": "null"} and "type" in schemas[0]:
+    if schemas[1:] == [{"type": "null"}] and "type" in schemas[0]:
         return schemas[0] | {"type": [schemas[0]["type"], "null"]}
     return {"anyOf": schemas}
 
 
 def _takes(hint: object, extra: Json) -> bool:
-    """Whether limits belong to this member of a union."""
-    return bool(extra) and hint is not str if "minimum" in extra or "exclusiveMinimum" in extra else bool(extra)
+    """Whether limits belong to this member of a union: those of numbers not to a text."""
+    of_numbers = any(limit in extra for limit in _LIMITS.values())
+    return bool(extra) and not (of_numbers and hint is str)
 
 
-def _convert(hint: object, value: Any) -> Any:  # noqa: ANN401 - JSON in, the hinted type out
+def _convert(hint: object, value: Any) -> Any:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
         return value if value is None else _convert(_member(args, value), value)
@@ -167,7 +168,7 @@ def _member(args: tuple[Any, ...], value: object) -> object:
     return str
 
 
-def _jsonable(value: Any) -> Any:  # noqa: ANN401 - any option value
+def _jsonable(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [_jsonable(item) for item in value]
     if isinstance(value, Mapping):

@@ -41,10 +41,10 @@ class Sample:
 class Need(StrEnum):
     """What a metric has to see of the model."""
 
-    TOKEN_LOSSES = "token_losses"
+    TOKEN_LOSSES = "token_losses"  # noqa: S105 - tokens of text
     """Summed negative log-likelihood (nats) and number of the completion's tokens."""
     CHOICES = "choices"
-    """Log-likelihood of each of ``Sample.choices`` after the prompt, up to what is the same for all of a sample."""
+    """Log-likelihood of each of ``Sample.choices`` after the prompt, up to a constant of the sample."""
     COMPLETIONS = "completions"
     """Greedy text after the prompt."""
 

@@ -114,7 +114,7 @@ class _Desk:
         return any(span.overlaps(self.broken) for span in spans)
 
     def plugins(self, recipe: Recipe) -> None:
-        """Report files of plugins that were named and cannot be loaded; installed ones count when asked for."""
+        """Report plugin files that cannot be loaded; installed ones are told of when asked for."""
         places = {ref.name: ref.span for ref in recipe.plugins}
         for plugin in self.lost:
             self.keep(

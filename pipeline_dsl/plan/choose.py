@@ -155,7 +155,7 @@ def _unknown(catalog: Catalog, kind: Kind, use: Use) -> Diagnostic:
             span=use.span,
             help=f"repair or uninstall it; `medrecipe plugins show {suspects[0].name}` tells more",
         )
-    listing = f"installed: {', '.join(names)}" if names else f"no plugin that is loaded offers one"
+    listing = f"installed: {', '.join(names)}" if names else "no plugin that is loaded offers one"
     return Diagnostic(
         code=PlanCode.UNKNOWN_PROVIDER.code,
         message=f"no plugin offers the {kind} `{use.name}`",

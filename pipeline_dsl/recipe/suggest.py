@@ -35,7 +35,7 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
 
 
 def suggestion(name: str, candidates: Iterable[str], *, what: str = "known") -> str | None:
-    """Return a help line: the nearest candidate, and all of them where they are few; None for no candidate."""
+    """Return a help line: the nearest candidate, and all where they are few; None for no candidate."""
     known = list(dict.fromkeys(candidates))
     near = nearest(name, known)
     parts = [f"did you mean `{near}`?"] if near else []

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from pipeline_dsl.diagnostics import Span
 
-Value: TypeAlias = "None | bool | int | float | str | list[Value] | dict[str, Value]"
+Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 
 
 class Style(StrEnum):

@@ -43,7 +43,9 @@ phases:
 
 
 def invoke(recipe: Path, *words: str) -> tuple[int, str]:
-    done = CliRunner(env={"WHERE": SECRET}).invoke(cli, ["run", *words, "--runs", str(recipe.parent / "runs")])
+    done = CliRunner(env={"WHERE": SECRET}).invoke(
+        cli, ["run", *words, "--runs", str(recipe.parent / "runs")]
+    )
     return done.exit_code, done.output
 
 

@@ -81,9 +81,9 @@ def _batch_nll(model: TorchCausalLM, rows: Sequence[Ids], starts: Sequence[int])
 
 
 def _choices(model: TorchCausalLM, samples: Sequence[Sample]) -> list[Observation]:
-    """Score the choices: by one forward pass where they differ in one last token, else one sequence a choice.
+    """Score the choices: by one pass where they differ in one last token, else one sequence a choice.
 
-    Tokens with which all choices of a sample begin (``answer:``) count as prompt: they add the same to each score.
+    Tokens with which all choices of a sample begin (``answer:``) count as prompt: the same for each score.
     """
     prompts = [_prompt(model, sample) for sample in samples]
     choices = [[continuation_ids(model.tokenizer, text) for text in sample.choices] for sample in samples]

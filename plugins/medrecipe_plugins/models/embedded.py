@@ -40,7 +40,7 @@ class Options:
     pretraining_steps: int = option(160, ge=0, doc="optimizer steps on the bundled text")
     dtype: Literal["float32", "bfloat16"] = option("float32", doc="number format in which it is loaded")
     threads: int = option(
-        1, ge=0, doc="CPU threads: so small a model gains nothing from more, and loses on shared cores; 0: torch's choice"
+        1, ge=0, doc="CPU threads; so small a model gains nothing from more; 0: torch's own choice"
     )
     cache: str | None = option(
         None, path=True, doc="folder that keeps it; else medrecipe's in the user's cache"
@@ -66,7 +66,8 @@ class Embedded:
 
         checkpoint = self._checkpoint()
         if not (checkpoint.folder / "config.json").is_file():
-            raise ModelError("the embedded model is not built yet", help="the first run builds it", code="MR451")
+            message = "the embedded model is not built yet"
+            raise ModelError(message, help="the first run builds it", code="MR451")
         return _checkpoint.identity(checkpoint)
 
     def shape(self) -> ModelShape:

@@ -107,7 +107,9 @@ class Encoder:
         """What became of samples longer than max_length, in words; None where there were none."""
         counts = {"dropped": self._dropped, "given shorter prompts": self._shortened}
         told = " and ".join(f"{n} were {what}" for what, n in counts.items() if n)
-        return f"of {len(self._known)} samples {told} (over {self._limits.max_length} tokens)" if told else None
+        if not told:
+            return None
+        return f"of {len(self._known)} samples {told} (over {self._limits.max_length} tokens)"
 
     def encoded(self, samples: Sequence[Sample], count: int) -> list[Encoded]:
         """The first ``count`` samples that are kept, in their order."""

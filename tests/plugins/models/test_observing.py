@@ -182,3 +182,22 @@ def test_generation_stops_at_the_models_last_position(tiny_model) -> None:
 def test_a_closed_model_holds_no_weights(tiny_model) -> None:
     tiny_model.close()
     assert tiny_model.module is None
+
+
+def test_choices_that_begin_alike_rank_as_whole_continuations_do(tiny_model) -> None:
+    """Scores of ``answer:\\nA`` … are those of whole sequences, less what all of them begin with."""
+    prompt = "심장은 어디에 있는가?\n"
+    letters = ("A", "B", "C", "D", "E")
+    sample = Sample(prompt=prompt, completion="answer:\nA", choices=tuple(f"answer:\n{x}" for x in letters))
+    (seen,) = tiny_model.observe([sample], Need.CHOICES)
+    whole = [
+        tiny_model.observe([Sample(prompt=prompt, completion=f"answer:\n{x}")], Need.TOKEN_LOSSES)[0]
+        for x in letters
+    ]
+    ends = [  # the end mark after each letter, which choices do not count
+        tiny_model.observe([Sample(prompt=f"{prompt}answer:\n{x}", completion="")], Need.TOKEN_LOSSES)[0]
+        for x in letters
+    ]
+    expected = [e.nll - w.nll for w, e in zip(whole, ends, strict=True)]
+    differences = [s - e for s, e in zip(seen.choice_scores, expected, strict=True)]
+    assert differences == pytest.approx([differences[0]] * 5, abs=1e-3)
