@@ -1,7 +1,7 @@
 """Every finding of the recipe layer: a stable code and what it is about, in one line.
 
 MR2xx names, MR33x values of the language's own words, MR4xx phases, stacks, hooks and contracts.
-MR300-MR329 and MR440-MR499 belong to ``plan`` and ``run``.
+MR300-MR329 and MR440-MR499 belong to ``plan``, ``run`` and the plugins.
 """
 
 from __future__ import annotations

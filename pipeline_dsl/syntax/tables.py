@@ -44,7 +44,7 @@ def dump(parser: lark.Lark, text: str) -> str:
 
 
 def _in_order(parser: Json) -> Json:
-    """The same tables with tokens in the order of their names and states in the order in which they are reached.
+    """The same tables with tokens in the order of their names and states in that in which they are reached.
 
     Lark numbers both by the order of sets, which is another one in every process.
     """
