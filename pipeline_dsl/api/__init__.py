@@ -14,6 +14,7 @@ from pipeline_dsl.api.contracts import (
     Tracker,
     Trainer,
     TrainingSet,
+    TrainingStream,
     TrainJob,
 )
 from pipeline_dsl.api.errors import (
@@ -31,12 +32,16 @@ from pipeline_dsl.api.records import (
     Control,
     LinearShape,
     LoadRequest,
+    Memory,
     MergeProof,
     Message,
     ModelIdentity,
     ModelShape,
     Need,
     Observation,
+    PlacedRow,
+    Preparation,
+    Prepared,
     Role,
     Row,
     Sample,
@@ -48,9 +53,9 @@ from pipeline_dsl.api.records import (
 
 __all__ = [
     "Action", "Adapter", "Control", "Controls", "DataError", "Executor", "GuardError", "Kind",
-    "LanguageModel", "LinearShape", "LoadRequest", "LockedError", "MachineError", "MedrecipeError",
+    "LanguageModel", "LinearShape", "LoadRequest", "LockedError", "MachineError", "MedrecipeError", "Memory",
     "MergeProof", "Message", "Metric", "Model", "ModelError", "ModelIdentity", "ModelShape", "Need",
-    "NoOptions", "Observation", "Provider", "Role", "Row", "RunWriter", "Sample", "Score", "Source",
-    "StackLayer", "StackReport", "Template", "Tracker", "TrainJob", "TrainOutcome", "Trainer",
-    "TrainingSet", "hookimpl", "option",
+    "NoOptions", "Observation", "PlacedRow", "Preparation", "Prepared", "Provider", "Role", "Row",
+    "RunWriter", "Sample", "Score", "Source", "StackLayer", "StackReport", "Template", "Tracker", "TrainJob",
+    "TrainOutcome", "Trainer", "TrainingSet", "TrainingStream", "hookimpl", "option",
 ]  # fmt: skip

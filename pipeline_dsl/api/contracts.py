@@ -6,7 +6,7 @@ inside the methods that need them, so that ``medrecipe check`` never loads them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     from pipeline_dsl.api.records import (
         Control,
         LoadRequest,
+        Memory,
         ModelIdentity,
         ModelShape,
         Need,
         Observation,
+        PlacedRow,
+        Preparation,
+        Prepared,
         Row,
         Sample,
         Score,
@@ -55,12 +59,18 @@ class LanguageModel(Protocol):
         Leaves mode and random state as they were.
         """
 
+    def memory(self) -> Memory:
+        """Return what this process holds on the model's device now, and the most since it was loaded."""
+
     def close(self) -> None:
         """Free the memory."""
 
 
 class Model(Protocol):
     """What a ``medrecipe_models`` provider makes: a base that can be identified, measured and loaded."""
+
+    quantisation: str
+    """``nf4``, ``fp4``, ``int8`` or "", known from the options alone: nothing is merged into such a base."""
 
     def prepare(self, say: Callable[[str], None]) -> None:
         """Make its files be there (download, build) or raise ModelError; cheap when they are."""
@@ -100,13 +110,22 @@ class Adapter(Protocol):
 
 
 class Source(Protocol):
-    """What a ``medrecipe_sources`` provider makes: rows of data."""
+    """What a ``medrecipe_sources`` provider makes: rows of data, as they are.
+
+    Columns, filters, splits, limits and shuffling are words of the language and are applied by the engine.
+    """
+
+    def prepare(self, say: Callable[[str], None]) -> None:
+        """Make its files be there (fetch them), or raise DataError; cheap when they are."""
+
+    def here(self) -> bool:
+        """Whether its rows can be read now, without a network."""
 
     def files(self) -> Sequence[Path]:
-        """The files that it reads: their existence is checked and their content hashed."""
+        """Local files that it reads: checked, and hashed for fingerprints. None while it is not ``here``."""
 
-    def rows(self, limit: int | None = None) -> Sequence[Row]:
-        """Return at most ``limit`` rows, columns mapped, or raise DataError with file and line."""
+    def rows(self, start: int = 0) -> Iterator[PlacedRow]:
+        """Yield the rows from the 0-based ``start`` on, in constant memory, or raise DataError at a place."""
 
 
 class Template(Protocol):
@@ -136,13 +155,20 @@ class Metric(Protocol):
 
 
 class TrainingSet(Protocol):
-    """The samples of a phase. Sample i of epoch e is a pure function of (seed, e, i)."""
+    """The samples of a training. Sample i of epoch e is a pure function of (seed, e, i)."""
 
     def __len__(self) -> int:
         """Samples an epoch."""
 
-    def epoch(self, number: int) -> Sequence[Sample]:
+    def epoch(self, number: int) -> Sequence[Prepared]:
         """Samples of a 0-based epoch in their order."""
+
+
+class TrainingStream(Protocol):
+    """Samples without an end, in constant memory; what follows a position is a pure function of seed and it."""
+
+    def since(self, position: int) -> Iterator[tuple[int, Prepared]]:
+        """Yield samples and the position after each; 0 is the beginning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +177,7 @@ class TrainJob:
 
     phase: str
     model: LanguageModel
-    samples: TrainingSet
+    samples: TrainingSet | TrainingStream
     seed: int
     folder: Path
     """Where checkpoints go; theirs alone."""
@@ -160,14 +186,25 @@ class TrainJob:
     fire: Callable[[Event], Control]
     """To be called at every TrainingEvent; what it returns is to be obeyed."""
     say: Callable[[str], None]
-    """Takes one line for the user: samples that were dropped, and the like."""
+    """Takes one line for the user."""
+    max_steps: int | None = None
+    """Optimizer steps, schedule included, instead of the trainer's own count."""
 
 
 class Trainer(Protocol):
     """What a ``medrecipe_trainers`` provider makes."""
 
-    def steps(self, samples: int) -> int:
-        """Optimizer steps that training will take on so many samples an epoch."""
+    def preparation(self) -> Mapping[str, Any]:
+        """Return the options that shape prepared samples: part of the key under which these are kept."""
+
+    def prepare(self, model: LanguageModel, samples: Sequence[Sample]) -> Preparation:
+        """Encode samples and hold them to the guard rails, or raise GuardError or DataError with counts."""
+
+    def steps(self, samples: int | None) -> int:
+        """Optimizer steps that training will take on so many samples an epoch.
+
+        None stands for a stream: DataError where nothing says how many steps to take.
+        """
 
     def train(self, job: TrainJob) -> TrainOutcome:
         """Train until the end or until told to stop."""
@@ -185,12 +222,19 @@ class Controls(Protocol):
     def stop(self, reason: str) -> None:
         """End the phase's training after this step."""
 
+    def keep(self) -> None:
+        """Remember the weights of this step: those remembered last are the result of the training."""
+
     def say(self, text: str) -> None:
         """Tell the user one line."""
 
 
 class Action(Protocol):
-    """What a ``medrecipe_actions`` provider makes: something that a recipe binds to an event."""
+    """What a ``medrecipe_actions`` provider makes: something that a recipe binds to an event.
+
+    One that remembers something between events has two methods more, so that a resumed training goes on as if
+    it had never been interrupted: ``state() -> Mapping[str, Any]`` (JSON) and ``restore(state) -> None``.
+    """
 
     def act(self, event: Event, values: Mapping[str, float], controls: Controls) -> None:
         """Do it. ``values`` are the newest figures by name: ``loss``, ``exam``, ``exam.details``."""

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Row = Mapping[str, Any]
 Role = Literal["train", "continue", "freeze", "merge"]
+
+
+class PlacedRow(NamedTuple):
+    """A row and where it stands: ``data/train.jsonl:17``."""
+
+    place: str
+    row: Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +43,36 @@ class Sample:
     """Continuations of the prompt among which a likelihood scorer chooses, e.g. ``("A", …, "E")``."""
     id: str = ""
     """Which row it came from, for messages; never a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A sample as a model sees it."""
+
+    id: str
+    """Which row it came from; never a text."""
+    ids: Sequence[int]
+    """Token ids, the end mark last."""
+    start: int
+    """Index of the first token that is learned; at least 1, for nothing predicts the first token."""
+
+    @property
+    def label_tokens(self) -> int:
+        """How many tokens are learned."""
+        return max(0, len(self.ids) - self.start)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """What became of samples that were to be trained on."""
+
+    rows: Sequence[Prepared | None]
+    """One a sample, in their order; None for a sample that the overflow policy leaves out."""
+    dropped: int
+    shortened: int
+    """Samples that were given shorter prompts."""
+    longest: int
+    """Tokens of the longest sample before anything was cut."""
 
 
 class Need(StrEnum):
@@ -171,6 +208,8 @@ class Control:
     """Why to stop, for people."""
     checkpoint: bool = False
     """Write a checkpoint after this step."""
+    keep: bool = False
+    """Remember the weights of this step: the last that were remembered are the result of the training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,3 +224,16 @@ class TrainOutcome:
     label_tokens: int
     stopped: str | None = None
     """Why it ended before its time, or None."""
+    kept_step: int | None = None
+    """The step whose weights were remembered and are the result; None: those of the last step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """Memory that a model's process holds, in bytes."""
+
+    kind: Literal["rss", "cuda"]
+    """Of the process as the operating system counts it, or of the device as torch counts it."""
+    used: int
+    peak: int
+    """The most since the model was loaded."""
