@@ -151,6 +151,8 @@ class ModelShape:
     vocabulary: int
     skipped: tuple[str, ...] = ()
     """Prefixes that adapters leave out unless asked: the vision tower of a multimodal model."""
+    note: str = ""
+    """Where the shapes are from, for people, unless they are from the model's own files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,8 @@ def estimate(plan: Plan, catalog: Catalog, say: Callable[[str], None]) -> Plan:
     model: Model = make(catalog, plan.model)
     base = _known(model.identity, say)
     shape = _known(model.shape, say if base else _quiet)
+    if shape is not None and shape.note:
+        say(shape.note)
     planned = fingerprint(replace(plan, base=base))
     phases = tuple(replace(p, estimate=_phase(planned, p, catalog, shape)) for p in planned.phases)
     return replace(planned, phases=phases)

@@ -19,7 +19,7 @@ def shape_of(checkpoint: Checkpoint) -> ModelShape:
     return shape_of_config(load_config(checkpoint))
 
 
-def shape_of_config(config: Any) -> ModelShape:
+def shape_of_config(config: Any, *, note: str = "") -> ModelShape:
     """Build the model on the meta device from its configuration and read its module shapes."""
     with quiet_libraries(), torch.device("meta"):
         module = model_class(config).from_config(config, trust_remote_code=False)
@@ -30,6 +30,7 @@ def shape_of_config(config: Any) -> ModelShape:
         max_positions=int(text.max_position_embeddings),
         vocabulary=int(text.vocab_size),
         skipped=not_text(module),
+        note=note,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pipeline_dsl.api import (
     LanguageModel,
     LoadRequest,
+    ModelError,
     ModelIdentity,
     ModelShape,
     Provider,
@@ -58,10 +59,16 @@ class CausalLM:
         return _checkpoint.identity(self._checkpoint())
 
     def shape(self) -> ModelShape:
-        """Return its module shapes, from its configuration."""
-        from medrecipe_plugins.models import _shape
+        """Return its module shapes: from its configuration, or as published where its files are not here."""
+        from medrecipe_plugins.models import _known_models, _shape
 
-        return _shape.shape_of(self._checkpoint())
+        try:
+            return _shape.shape_of(self._checkpoint())
+        except ModelError as error:
+            known = _known_models.known_shape(self.options.name) if error.code == "MR451" else None
+            if known is None:
+                raise
+            return known
 
     def count_tokens(self, samples: Sequence[Sample]) -> int:
         """Number of tokens that training on these samples reads; after ``prepare``."""
