@@ -5,50 +5,64 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from medrecipe_plugins.templates import _mcq_text as texts
 from medrecipe_plugins.templates._fields import completion_of, text_of
-from pipeline_dsl.api import DataError, NoOptions, Provider, Row, Sample, hookimpl
+from pipeline_dsl.api import DataError, Provider, Row, Sample, hookimpl, option
 
 _QUESTION = ("question", *texts.LETTERS)
 _REASONING = ("translation", *texts.SECTIONS)
+_NUMBERS, _CIRCLED = ("1", "2", "3", "4", "5"), "①②③④⑤"
 _CHOICES = tuple(texts.answer_text(letter) for letter in texts.LETTERS)
 """What a likelihood scorer compares: whole completions, whose common beginning cancels."""
 _SHAPE = {name: f"{{{name}}}" for name in (*_QUESTION, *_REASONING, "answer")}
 
 
-def answer_letter(value: object, id: str) -> str:
-    """Return ``A`` … ``E`` for a letter of either case, 1–5 or ①–⑤, with white space around it or not.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Five options A to E and an answer."""
 
-    Zero-based numbers are not guessed: 0 is an error.
+    answers: Literal["letters", "numbers"] = option(
+        "letters", doc="how rows name the answer: A to E (or ① to ⑤), or 1 to 5, where 1 is A"
+    )
+    repeated_options: Literal["error", "allow"] = option(
+        "error", doc="what becomes of a question of which two options are the same text, one of them right"
+    )
+
+
+def answer_letter(value: object, id: str, answers: str = "letters") -> str:
+    """Return ``A`` … ``E`` for a letter of either case or ①–⑤, with white space around it or not.
+
+    Plain numbers are taken only where the recipe says so: whether they count from 0 or from 1 is not guessed.
 
     Raises:
         DataError: MR511 it is none of the options; MR514 it is missing.
     """
     if value is None:
         raise DataError("field 'answer' is missing", code="MR514", place=id)
-    if isinstance(value, (str, int)) and not isinstance(value, bool):
-        mark = unicodedata.normalize("NFKC", str(value)).strip().upper()
-        if mark in texts.LETTERS:
-            return mark
-        if mark in {"1", "2", "3", "4", "5"}:
-            return texts.LETTERS[int(mark) - 1]
-    message = "the answer is none of the options A to E"
-    raise DataError(message, code="MR511", place=id, help="write a letter A to E, or a number 1 to 5")
+    written = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    mark = unicodedata.normalize("NFKC", written).upper()
+    if mark in texts.LETTERS:
+        return mark
+    number = mark in _NUMBERS
+    if number and (answers == "numbers" or written in _CIRCLED):
+        return texts.LETTERS[_NUMBERS.index(mark)]
+    ask = "write `{use: mcq, answers: numbers}` if 1 stands for A" if number else "write a letter A to E"
+    raise DataError("the answer is none of the options A to E", code="MR511", place=id, help=ask)
 
 
 @dataclass(frozen=True, slots=True)
 class Mcq:
     """Learns the letter alone."""
 
-    options: NoOptions
+    options: Options
     fields: ClassVar[Sequence[str]] = (*_QUESTION, "answer")
 
     def render(self, row: Row, id: str) -> Iterable[Sample]:
         """One sample a question; its choices are the five possible completions."""
-        prompt = texts.question_text(_question(row, id))
-        letter = answer_letter(row.get("answer"), id)
+        letter = answer_letter(row.get("answer"), id, self.options.answers)
+        prompt = texts.question_text(_question(row, id, letter, self.options))
         return [
             Sample(
                 prompt=prompt, completion=texts.answer_text(letter), answer=letter, choices=_CHOICES, id=id
@@ -64,25 +78,36 @@ class Mcq:
 class McqWorked:
     """Learns reasoning and letter, after one worked example."""
 
-    options: NoOptions
+    options: Options
     fields: ClassVar[Sequence[str]] = (*_QUESTION, *_REASONING, "answer")
 
     def render(self, row: Row, id: str) -> Iterable[Sample]:
         """One sample a question. It has no choices: an answer before its reasoning is another question."""
-        letter = answer_letter(row.get("answer"), id)
+        letter = answer_letter(row.get("answer"), id, self.options.answers)
         reasoning = {name: completion_of(row, name, id) for name in _REASONING}
         completion = texts.worked_text(reasoning | {"answer": letter})
-        return [
-            Sample(prompt=_worked_prompt(_question(row, id)), completion=completion, answer=letter, id=id)
-        ]
+        prompt = _worked_prompt(_question(row, id, letter, self.options))
+        return [Sample(prompt=prompt, completion=completion, answer=letter, id=id)]
 
     def text(self) -> str:
         """The prompt, its worked example included, and the completion with their fields' names."""
         return _worked_prompt(_SHAPE) + texts.worked_text(_SHAPE)
 
 
-def _question(row: Row, id: str) -> dict[str, str]:
-    return {name: text_of(row, name, id) for name in _QUESTION}
+def _question(row: Row, id: str, answer: str, options: Options) -> dict[str, str]:
+    """The question and its options; DataError (MR551) where the right one stands there twice."""
+    fields = {name: text_of(row, name, id) for name in _QUESTION}
+    same = [name for name in texts.LETTERS if _bare(fields[name]) == _bare(fields[answer])]
+    if len(same) > 1 and options.repeated_options == "error":
+        message = f"the options {' and '.join(same)} are the same text, and {answer} is the answer"
+        help_ = "leave the row out with `filter`, or write `repeated_options: allow` beside the template"
+        raise DataError(message, code="MR551", place=id, help=help_)
+    return fields
+
+
+def _bare(text: str) -> str:
+    """A text as options are compared: signs such as + and - stay, since they carry meaning."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _worked_prompt(fields: dict[str, str]) -> str:
@@ -98,10 +123,12 @@ def medrecipe_templates() -> Sequence[Provider]:
             name="mcq",
             summary="five options, answered by a letter; fields question, A to E, answer",
             factory=Mcq,
+            options=Options,
         ),
         Provider(
             name="mcq_worked",
             summary="the same with worked reasoning; fields also translation, facts … evaluation",
             factory=McqWorked,
+            options=Options,
         ),
     ]

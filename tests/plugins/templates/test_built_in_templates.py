@@ -125,9 +125,18 @@ def test_human_assistant_gives_its_space_to_the_completion():
     assert sample.answer == "A virus."
 
 
-@pytest.mark.parametrize("given", ["C", " c ", "b ", 3, "3", "③", "Ｃ"])
+@pytest.mark.parametrize("given", ["C", " c ", "c\n", "③", "Ｃ"])
 def test_case_25_answers_are_normalised(given):
-    assert mcq.answer_letter(given, "row:1") in {"B", "C"}
+    assert mcq.answer_letter(given, "row:1") == "C"
+
+
+@pytest.mark.parametrize("given", [3, "3", " ３ "])
+def test_case_25_a_number_is_an_answer_where_the_recipe_says_so(given):
+    assert mcq.answer_letter(given, "row:1", "numbers") == "C"
+    with pytest.raises(DataError) as caught:
+        mcq.answer_letter(given, "row:1")
+    assert (caught.value.code, caught.value.place) == ("MR511", "row:1")
+    assert "answers: numbers" in caught.value.help
 
 
 @pytest.mark.parametrize("given", ["F", "", "AB", 0, 6, "0", "⑥", [1], True, 2.0, "A) 간"])
@@ -137,8 +146,17 @@ def test_cases_25_and_27_an_answer_that_is_no_option_is_refused(given):
     assert (caught.value.code, caught.value.place) == ("MR511", "row:1")
 
 
-def test_case_26_equal_options_are_kept():
-    assert _one("mcq", QUESTION | {"B": "간"}).answer == "C"
+def test_case_26_the_right_option_may_not_stand_there_twice():
+    row = QUESTION | {"B": f" {QUESTION['C'].upper()}"}
+    with pytest.raises(DataError) as caught:
+        _one("mcq", row)
+    assert (caught.value.code, caught.value.place) == ("MR551", "row:1")
+    assert _one("mcq", row, repeated_options="allow").answer == "C"
+
+
+def test_case_26_wrong_options_may_be_equal_and_signs_tell_options_apart():
+    assert _one("mcq", QUESTION | {"A": "간", "B": "간"}).answer == "C"
+    assert _one("mcq", QUESTION | {"B": "Rh +", "C": "Rh -"}).answer == "C"
 
 
 @pytest.mark.parametrize(
@@ -196,4 +214,4 @@ def test_text_differs_wherever_output_differs():
 
 
 def test_options_with_no_choice_are_no_options():
-    assert _providers()["mcq"].options is NoOptions
+    assert _providers()["human_assistant"].options is NoOptions

@@ -1,0 +1,100 @@
+"""Rows that are both trained on and asked: exact ones, and those that share most of their text.
+
+Text is compared after NFKC, case folding and with single spaces. Two rows are the same if all columns that
+both templates read are. One row is contained in another if over half of its 13-character shingles occur
+there: the measure of Brown et al. (2020), appendix C, on characters instead of words, since Korean words are
+short. Of the shingles one in four is looked at, chosen by its hash.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+SHINGLE = 13
+"""Characters of a shingle."""
+CONTAINED = 0.5
+"""Share of a row's shingles above which it counts as contained."""
+_ONE_IN = 4
+_FEWEST = 6
+"""Shingles below which a row is too short to be judged."""
+_COMMON = 32
+"""A shingle of more rows than that is a set phrase."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """One row as it is compared."""
+
+    place: str
+    columns: Mapping[str, str]
+    """Normalised texts by column."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leak:
+    """A row that is asked, and the row that teaches it."""
+
+    asked: str
+    taught: str
+
+
+def text_of(place: str, row: Mapping[str, Any], columns: Iterable[str]) -> Text:
+    """Return what is compared of a row: the columns that its template reads."""
+    texts = {name: normalised(str(row[name])) for name in columns if row.get(name) is not None}
+    return Text(place=place, columns=texts)
+
+
+def normalised(text: str) -> str:
+    """Return a text as it is compared: signs such as + and - stay, since they carry meaning."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def same_rows(asked: Sequence[Text], taught: Sequence[Text]) -> list[Leak]:
+    """Return the asked rows that are taught word for word."""
+    if not asked or not taught:
+        return []
+    columns = sorted(set(asked[0].columns) & set(taught[0].columns))
+    if not columns:
+        return []
+    known: dict[tuple[str, ...], str] = {}
+    for text in taught:
+        known.setdefault(_key(text, columns), text.place)
+    keys = ((text, _key(text, columns)) for text in asked)
+    return [Leak(asked=text.place, taught=known[key]) for text, key in keys if any(key) and key in known]
+
+
+def contained_rows(asked: Sequence[Text], taught: Sequence[Text]) -> list[Leak]:
+    """Return the asked rows of which over half stands in one taught row."""
+    where: dict[int, list[int]] = {}
+    for number, text in enumerate(taught):
+        for shingle in set(_shingles(text)):
+            where.setdefault(shingle, []).append(number)
+    return [leak for text in asked if (leak := _contained(text, where, taught)) is not None]
+
+
+def _contained(text: Text, where: Mapping[int, list[int]], taught: Sequence[Text]) -> Leak | None:
+    own = set(_shingles(text))
+    places = (where.get(shingle, []) for shingle in own)
+    counts = Counter(number for found in places if len(found) <= _COMMON for number in found)
+    if len(own) < _FEWEST or not counts:
+        return None
+    number, shared = max(counts.items(), key=lambda item: (item[1], -item[0]))
+    return Leak(asked=text.place, taught=taught[number].place) if shared > CONTAINED * len(own) else None
+
+
+def _key(text: Text, columns: Sequence[str]) -> tuple[str, ...]:
+    return tuple(text.columns.get(name, "") for name in columns)
+
+
+def _shingles(text: Text) -> Iterator[int]:
+    """Yield the hashes of the shingles that are looked at."""
+    whole = "\n".join(text.columns.values())
+    for start in range(len(whole) - SHINGLE + 1):
+        code = crc32(whole[start : start + SHINGLE].encode())
+        if code % _ONE_IN == 0:
+            yield code
