@@ -10,6 +10,11 @@ and in its tests::
     class TestMyMetric(ProviderContract):
         kind = Kind.METRIC
         provider = MY_METRIC
+
+    class TestMySource(SourceContract):
+        provider = MY_SOURCE
+        def source(self, folder):
+            ...  # one of at least three rows
 """
 
 from __future__ import annotations
@@ -26,10 +31,11 @@ from typing import Any, ClassVar
 import jsonschema
 import pytest
 
+from pipeline_dsl.api.contracts import Source
 from pipeline_dsl.api.options import construct, schema_of
 from pipeline_dsl.api.providers import Kind, Provider
 
-HEAVY = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "datasets")
+HEAVY = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "datasets", "pyarrow")
 """What importing a plugin must not load."""
 
 _RECIPE = """\
@@ -143,6 +149,51 @@ class ProviderContract:
     def test_importing_it_loads_nothing_heavy(self) -> None:
         """``medrecipe check`` imports every plugin."""
         assert heavy_modules_loaded_by(self.provider.factory.__module__) == []
+
+
+class SourceContract(ProviderContract):
+    """What every source of rows keeps to as well: subclass it, and say how one is made."""
+
+    kind: ClassVar[Kind] = Kind.SOURCE
+
+    def source(self, folder: Path) -> Source:
+        """Make a source of at least three rows in an empty folder, its files written or to be fetched."""
+        raise NotImplementedError
+
+    def test_it_is_here_once_it_is_prepared(self, tmp_path: Path) -> None:
+        """From then on nothing needs a network, and preparing it again changes nothing."""
+        source = self._prepared(tmp_path)
+        before = [path.read_bytes() for path in source.files()]
+        source.prepare(lambda _: None)
+        assert [path.read_bytes() for path in source.files()] == before
+
+    def test_its_files_are_there(self, tmp_path: Path) -> None:
+        """They are hashed: what they hold decides whether a phase is trained again."""
+        assert all(path.is_file() for path in self._prepared(tmp_path).files())
+
+    def test_its_rows_are_read_when_they_are_asked_for(self, tmp_path: Path) -> None:
+        """An iterator, not a list: a stream may be larger than memory."""
+        rows = self._prepared(tmp_path).rows()
+        assert iter(rows) is rows
+
+    def test_rows_from_a_start_on_are_those_that_all_rows_end_with(self, tmp_path: Path) -> None:
+        """A training that resumes reads on from where it was."""
+        source = self._prepared(tmp_path)
+        every = list(source.rows())
+        assert len(every) > 2, "give it at least three rows"  # noqa: PLR2004 - as it says
+        assert all(list(source.rows(start)) == every[start:] for start in range(len(every) + 2))
+
+    def test_its_rows_have_places_and_are_what_json_holds(self, tmp_path: Path) -> None:
+        """A place is what a message names; a row is kept, hashed and compared."""
+        for place, row in self._prepared(tmp_path).rows():
+            assert place
+            assert json.loads(json.dumps(row, allow_nan=False)) == row
+
+    def _prepared(self, folder: Path) -> Source:
+        source = self.source(folder)
+        source.prepare(lambda _: None)
+        assert source.here()
+        return source
 
 
 def heavy_modules_loaded_by(*modules: str) -> list[str]:

@@ -16,6 +16,10 @@ OFFERS = build_catalog(entries=OURS).offers
 SAMPLES = {
     "causal_lm": {"name": "google/medgemma-4b-it"},
     "jsonl": {"path": "data.jsonl"},
+    "csv": {"path": "data.csv"},
+    "parquet": {"path": "data.parquet"},
+    "text": {"path": "data.txt"},
+    "hub": {"name": "owner/name", "revision": "main"},
     "custom": {"prompt": "{question}", "completion": "{answer}"},
     "early_stop": {"monitor": "loss"},
 }

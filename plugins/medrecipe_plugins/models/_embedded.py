@@ -13,7 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medrecipe_plugins.models._cache import user_cache
+from medrecipe_plugins._cache import user_cache
 from medrecipe_plugins.models._checkpoint import Checkpoint
 from pipeline_dsl.api import MachineError
 
@@ -24,7 +24,12 @@ BUILDER = "1"
 """Raised when the same options build another model."""
 _TEXT = Path(__file__).with_name("embedded_text.jsonl")
 _LIBRARIES = ("torch", "transformers", "tokenizers")
-_NOT_IN_WEIGHTS = frozenset({"dtype", "cache", "threads"})
+_NOT_IN_WEIGHTS = frozenset(
+    {
+        "dtype", "quantization", "double_quant", "compute_dtype", "cache", "threads",
+        "add_tokens", "add_tokens_from",
+    }
+)  # fmt: skip
 
 
 def checkpoint(options: Options) -> Checkpoint:
@@ -106,11 +111,12 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def configuration(options: Options) -> Any:
-    """Return the configuration that a model of these options has, without building it."""
+def configuration(options: Options) -> tuple[Any, int]:
+    """Return the configuration that a model of these options has, without building it, and its tokens."""
     from medrecipe_plugins.models._architectures import small_config
 
-    return small_config(options, _tokenizer(options, bundled_texts()))
+    tokenizer = _tokenizer(options, bundled_texts())
+    return small_config(options, tokenizer), len(tokenizer)
 
 
 def bundled_texts() -> list[str]:

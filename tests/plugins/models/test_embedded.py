@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from medrecipe_plugins.models import _cache, _embedded
+from medrecipe_plugins import _cache
+from medrecipe_plugins.models import _embedded
 from medrecipe_plugins.models.embedded import Embedded, Options
 from pipeline_dsl.api import LoadRequest, MachineError, ModelError, Need, Sample
 
@@ -42,14 +43,14 @@ def test_two_builds_with_one_seed_are_the_same_bytes(tmp_path) -> None:
     first, second = (hashes(folder_of(model)) for model in models)
     assert first == second
     assert {"config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja"} <= set(first)
-    assert models[0].identity() == models[1].identity()
+    assert models[0].identity("cpu") == models[1].identity("cpu")
 
 
 def test_another_seed_is_another_model(tmp_path) -> None:
     models = [in_cache(tmp_path, seed=seed) for seed in (0, 1)]
     for model in models:
         model.prepare(lambda _: None)
-    one, other = (model.identity() for model in models)
+    one, other = (model.identity("cpu") for model in models)
     assert one.weights_sha256 != other.weights_sha256
     assert one.tokenizer_sha256 == other.tokenizer_sha256
     assert one.name != other.name
