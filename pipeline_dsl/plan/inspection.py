@@ -1,0 +1,125 @@
+"""What only the whole of the data shows: rows that are taught and asked, answers that are always the same.
+
+Streams are not read through for this: they are looked at as they flow, row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+from pipeline_dsl.api.contracts import Source, Template
+from pipeline_dsl.api.errors import DataError
+from pipeline_dsl.api.records import PlacedRow
+from pipeline_dsl.plan.choose import make
+from pipeline_dsl.plan.codes import PlanCode
+from pipeline_dsl.plan.leaks import Text, contained_rows, same_rows, text_of
+from pipeline_dsl.plan.model import MixPlan, Plan, ProviderRef, TaskPlan
+from pipeline_dsl.plan.views import View
+from pipeline_dsl.registry import Catalog
+
+MOST_CHARACTERS = 5_000_000
+"""Text of one source that is searched for rows contained in it; exact ones are always searched for."""
+_FEW_ANSWERS = 10
+"""Questions below which the same answer to all of them may be chance."""
+
+
+def inspect_data(plan: Plan, catalog: Catalog, say: Callable[[str], None]) -> None:
+    """Look through the data of phases and tasks, and say what is doubtful.
+
+    A task on the very data that a phase learns from asks for recall, and is meant so; rows that stand in
+    different data, or in different parts of one, should not be the same.
+
+    Raises:
+        DataError: MR550 a row is asked that another source teaches; and what reading the data raises.
+    """
+    reader = _Reader(plan, catalog)
+    uses = [(e.data, e.template) for p in plan.phases for e in p.mix] + [
+        (t.data, t.template) for t in plan.tasks
+    ]
+    for data, template in _once(uses):
+        if reader.readable(data) and (doubt := _one_answer(reader, data, template)):
+            say(doubt)
+    for task, entry in _pairs(plan):
+        if task.data != entry.data and reader.readable(task.data) and reader.readable(entry.data):
+            _compare(reader, task, entry, say)
+
+
+def _pairs(plan: Plan) -> list[tuple[TaskPlan, MixPlan]]:
+    """Every task with every taught source, each source once."""
+    taught = {entry.data: entry for phase in plan.phases for entry in phase.mix}
+    asked = {task.data: task for task in reversed(plan.tasks)}
+    return list(product(asked.values(), taught.values()))
+
+
+def _compare(reader: _Reader, task: TaskPlan, entry: MixPlan, say: Callable[[str], None]) -> None:
+    asked, taught = reader.texts(task.data, task.template), reader.texts(entry.data, entry.template)
+    same = same_rows(asked, taught)
+    if same:
+        raise DataError(
+            f"{len(same)} of {len(asked)} rows of `{task.data}`, which the task `{task.name}` asks, "
+            f"are taught by `{entry.data}`",
+            code=PlanCode.LEAK.code,
+            place=f"{same[0].asked} and {same[0].taught}",
+            help=f"take them out of one, or split one source; to ask for recall, ask `{entry.data}` itself",
+        )
+    if sum(len(value) for text in taught for value in text.columns.values()) > MOST_CHARACTERS:
+        return
+    contained = contained_rows(asked, taught)
+    if contained:
+        say(
+            f"{len(contained)} of {len(asked)} rows of `{task.data}` share most of their text with rows of "
+            f"`{entry.data}` (first: {contained[0].asked} and {contained[0].taught}); "
+            "if they are of one case, split with `group_by`"
+        )
+
+
+def _one_answer(reader: _Reader, data: str, template: ProviderRef) -> str | None:
+    """What to say where all questions have the same answer."""
+    made: Template = make(reader.catalog, template)
+    rows = reader.rows(data, template)
+    first = next(iter(made.render(rows[0].row, rows[0].place)))
+    if not first.choices or len(rows) < _FEW_ANSWERS:
+        return None
+    answers = {sample.answer for placed in rows for sample in made.render(placed.row, placed.place)}
+    if len(answers) > 1:
+        return None
+    return f"all {len(rows)} answers of `{data}` are {answers.pop()}: are they in the right column?"
+
+
+def _once(uses: Sequence[tuple[str, ProviderRef]]) -> list[tuple[str, ProviderRef]]:
+    found: list[tuple[str, ProviderRef]] = []
+    for use in uses:
+        if use not in found:
+            found.append(use)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads each source once."""
+
+    plan: Plan
+    catalog: Catalog
+    _rows: dict[str, tuple[PlacedRow, ...]] = field(default_factory=dict)
+
+    def readable(self, data: str) -> bool:
+        """Whether it can be read as a whole now."""
+        planned = self.plan.data[data]
+        return planned.here and not planned.view.streaming
+
+    def rows(self, data: str, template: ProviderRef) -> tuple[PlacedRow, ...]:
+        """All rows that a run may use."""
+        if data not in self._rows:
+            planned = self.plan.data[data]
+            source: Source = make(self.catalog, planned.source)
+            needs = tuple(make(self.catalog, template).fields)
+            view = View(name=data, source=source, plan=planned.view, needs=needs)
+            self._rows[data] = view.rows(self.plan.max_samples)
+        return self._rows[data]
+
+    def texts(self, data: str, template: ProviderRef) -> list[Text]:
+        """What is compared of them."""
+        columns = make(self.catalog, template).fields
+        return [text_of(placed.place, placed.row, columns) for placed in self.rows(data, template)]
