@@ -14,7 +14,7 @@ from types import ModuleType
 import pluggy
 
 from pipeline_dsl.api import hooks
-from pipeline_dsl.api.providers import Kind, Provider
+from pipeline_dsl.api.providers import DATA_WORDS, Kind, Provider
 
 GROUP = "medrecipe"
 LOCAL = "local file"
@@ -215,6 +215,11 @@ def _refuse_offer(kind: Kind, provider: object, before: Sequence[Offer]) -> None
     if any(o.kind is kind and o.provider.name == provider.name for o in before):
         msg = f"it offers the {kind} `{provider.name}` twice"
         raise ValueError(msg)
+    options = getattr(provider.options, "__dataclass_fields__", {}) if kind is Kind.SOURCE else {}
+    for name in DATA_WORDS:
+        if name in options:
+            msg = f"the source `{provider.name}` has an option `{name}`, which is a word of the language"
+            raise ValueError(msg)
 
 
 def hook_manager() -> pluggy.PluginManager:

@@ -24,6 +24,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -31,9 +32,11 @@ from typing import Any, ClassVar
 import jsonschema
 import pytest
 
-from pipeline_dsl.api.contracts import Source
+from pipeline_dsl.api.contracts import LanguageModel, Source, Trainer
+from pipeline_dsl.api.errors import DataError
 from pipeline_dsl.api.options import construct, schema_of
 from pipeline_dsl.api.providers import Kind, Provider
+from pipeline_dsl.api.records import Prepared, Sample
 
 HEAVY = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "datasets", "pyarrow")
 """What importing a plugin must not load."""
@@ -194,6 +197,54 @@ class SourceContract(ProviderContract):
         source.prepare(lambda _: None)
         assert source.here()
         return source
+
+
+class TrainerContract(ProviderContract):
+    """What every trainer keeps to as well: subclass it, and give it a model."""
+
+    kind: ClassVar[Kind] = Kind.TRAINER
+    samples: ClassVar[tuple[Sample, ...]] = (
+        Sample(prompt="Where is the heart? ", completion="In the chest.", id="row:1"),
+        Sample(prompt="", completion="고혈압은 혈압이 높은 상태이다.", id="row:2"),
+        Sample(prompt="a", completion="b", id="row:3"),
+    )
+    """What is prepared; the trainer's defaults must take it."""
+
+    def model(self) -> LanguageModel:
+        """Load a small model."""
+        raise NotImplementedError
+
+    def test_what_shapes_its_samples_is_json(self) -> None:
+        """It is part of the key under which prepared samples are kept."""
+        preparation = dict(self._trainer().preparation())
+        assert json.loads(json.dumps(preparation)) == preparation
+
+    def test_it_prepares_each_sample_by_itself(self) -> None:
+        """One row a sample, the same whatever stands beside it: streams are prepared piece by piece."""
+        trainer, model = self._trainer(), self.model()
+        together = trainer.prepare(model, self.samples).rows
+        alone = [row for sample in self.samples for row in trainer.prepare(model, [sample]).rows]
+        assert _plain(together) == _plain(alone)
+        assert [row and row.id for row in together] == [sample.id for sample in self.samples]
+        assert all(row and 1 <= row.start < len(row.ids) for row in together)
+
+    def test_it_counts_steps_and_says_whether_it_knows_those_of_a_stream(self) -> None:
+        """A number, or a DataError that says what to set."""
+        trainer = self._trainer()
+        assert trainer.steps(len(self.samples)) >= 0
+        try:
+            known = trainer.steps(None) > 0
+        except DataError as error:
+            known = bool(error.help)
+        assert known
+
+    def _trainer(self) -> Trainer:
+        made: Trainer = self.provider.factory(construct(self.provider.options, self.sample_options))
+        return made
+
+
+def _plain(rows: Sequence[Prepared | None]) -> list[tuple[str, list[int], int] | None]:
+    return [None if row is None else (row.id, list(row.ids), row.start) for row in rows]
 
 
 def heavy_modules_loaded_by(*modules: str) -> list[str]:

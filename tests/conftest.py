@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
+
 import pytest
 
 pytest_plugins = ["pipeline_dsl.testing"]
@@ -16,3 +19,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def regenerate(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--regenerate"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[int]]:
+    """Fixtures of the session keep what goes into the user's cache in a folder of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+        yield count()
+
+
+@pytest.fixture(autouse=True)
+def cache_of_the_test(
+    cache_of_the_session: Iterator[int],
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So does every test."""
+    folder = tmp_path_factory.getbasetemp() / "caches" / str(next(cache_of_the_session))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))

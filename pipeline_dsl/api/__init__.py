@@ -30,6 +30,7 @@ from pipeline_dsl.api.options import NoOptions, option
 from pipeline_dsl.api.providers import Kind, Provider
 from pipeline_dsl.api.records import (
     Control,
+    Fertility,
     LinearShape,
     LoadRequest,
     Memory,
@@ -38,6 +39,7 @@ from pipeline_dsl.api.records import (
     ModelIdentity,
     ModelShape,
     Need,
+    NewRows,
     Observation,
     PlacedRow,
     Preparation,
@@ -52,10 +54,11 @@ from pipeline_dsl.api.records import (
 )
 
 __all__ = [
-    "Action", "Adapter", "Control", "Controls", "DataError", "Executor", "GuardError", "Kind",
+    "Action", "Adapter", "Control", "Controls", "DataError", "Executor", "Fertility",
+    "GuardError", "Kind",
     "LanguageModel", "LinearShape", "LoadRequest", "LockedError", "MachineError", "MedrecipeError", "Memory",
     "MergeProof", "Message", "Metric", "Model", "ModelError", "ModelIdentity", "ModelShape", "Need",
-    "NoOptions", "Observation", "PlacedRow", "Preparation", "Prepared", "Provider", "Role", "Row",
+    "NewRows", "NoOptions", "Observation", "PlacedRow", "Preparation", "Prepared", "Provider", "Role", "Row",
     "RunWriter", "Sample", "Score", "Source", "StackLayer", "StackReport", "Template", "Tracker", "TrainJob",
     "TrainOutcome", "Trainer", "TrainingSet", "TrainingStream", "hookimpl", "option",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from pipeline_dsl.api.events import Event
@@ -44,6 +44,10 @@ class LanguageModel(Protocol):
     dtype: str
     ends: frozenset[int]
     """Ids that count as end marks: end of sequence, end of turn."""
+    new_tokens: Mapping[int, str]
+    """Tokens that the recipe added to the vocabulary, by their ids; empty for none."""
+    fresh_tokens: Mapping[int, str]
+    """Those of them whose rows a new adapter trains, once it is attached: its data has to have them all."""
 
     def encode(self, sample: Sample) -> tuple[list[int], int]:
         """Return token ids of prompt + completion + end mark, and the length of the prompt part.
@@ -60,14 +64,18 @@ class LanguageModel(Protocol):
         """
 
     def memory(self) -> Memory:
-        """Return what this process holds on the model's device now, and the most since it was loaded."""
+        """Return what this process holds on the model's device now, and the most since loading began."""
 
     def close(self) -> None:
         """Free the memory."""
 
 
 class Model(Protocol):
-    """What a ``medrecipe_models`` provider makes: a base that can be identified, measured and loaded."""
+    """What a ``medrecipe_models`` provider makes: a base that can be identified, measured and loaded.
+
+    One that can add tokens to its vocabulary has a method more, after ``prepare``:
+    ``fertility(samples) -> Fertility | None``, None where it adds none.
+    """
 
     quantisation: str
     """``nf4``, ``fp4``, ``int8`` or "", known from the options alone: nothing is merged into such a base."""
@@ -75,8 +83,17 @@ class Model(Protocol):
     def prepare(self, say: Callable[[str], None]) -> None:
         """Make its files be there (download, build) or raise ModelError; cheap when they are."""
 
-    def identity(self) -> ModelIdentity:
-        """Return what makes it this base, without loading weights; after ``prepare``."""
+    def device(self, wanted: str) -> str:
+        """Return the device that ``auto``, ``cpu`` or ``cuda:N`` means on this machine.
+
+        MachineError where it is not there; needs no files.
+        """
+
+    def identity(self, device: str) -> ModelIdentity:
+        """Return what makes it this base on that device, without loading weights.
+
+        ModelError MR451 where ``prepare`` has to get its files first.
+        """
 
     def shape(self) -> ModelShape:
         """Return its module shapes, from the configuration alone (no weights, no network)."""
@@ -92,7 +109,11 @@ class Model(Protocol):
 
 
 class Adapter(Protocol):
-    """What a ``medrecipe_adapters`` provider makes: one kind of adapter with its options."""
+    """What a ``medrecipe_adapters`` provider makes: one kind of adapter with its options.
+
+    One that does not bear every stack has a method more, asked of the topmost layer before anything is done:
+    ``verify_stack(layers) -> None``, ModelError for a stack that cannot be built.
+    """
 
     def count(self, shape: ModelShape) -> int:
         """Number of parameters it trains on a model, or ModelError where its targets match nothing."""
@@ -164,8 +185,9 @@ class TrainingSet(Protocol):
         """Samples of a 0-based epoch in their order."""
 
 
+@runtime_checkable
 class TrainingStream(Protocol):
-    """Samples without an end, in constant memory; what follows a position is a pure function of seed and it."""
+    """Samples without an end, in constant memory; what follows a position depends on it and the seed."""
 
     def since(self, position: int) -> Iterator[tuple[int, Prepared]]:
         """Yield samples and the position after each; 0 is the beginning."""
@@ -184,7 +206,11 @@ class TrainJob:
     resume: bool
     """Go on from the newest valid checkpoint in ``folder``, if there is one."""
     fire: Callable[[Event], Control]
-    """To be called at every TrainingEvent; what it returns is to be obeyed."""
+    """To be called at every TrainingEvent; what it returns is to be obeyed.
+
+    A stop at the ``started`` of a training that goes on from a checkpoint is to be obeyed before any step: it
+    was wished for when the checkpoint was written.
+    """
     say: Callable[[str], None]
     """Takes one line for the user."""
     max_steps: int | None = None
@@ -222,7 +248,7 @@ class Controls(Protocol):
     def stop(self, reason: str) -> None:
         """End the phase's training after this step."""
 
-    def keep(self) -> None:
+    def keep(self, reason: str) -> None:
         """Remember the weights of this step: those remembered last are the result of the training."""
 
     def say(self, text: str) -> None:

@@ -5,23 +5,27 @@
     for phase in order:
         phase_start
         load base, attach stack                      -> model_ready
-        started
-        for epoch in epochs:
-            epoch_started
-            for batch in epoch:
-                iteration_started
-                one optimizer step                   -> iteration_completed
-                (an action asked for it) score tasks -> evaluation_completed, one a task
-                (an action asked for it) save        -> checkpoint_saved
-            epoch_completed
-        completed        (or: terminated, an action stopped it; exception_raised, it failed)
+        for stage in stages:                         (once, without its two events, where there are none)
+            stage_started
+            started
+            for epoch in epochs:
+                epoch_started
+                for batch in epoch:
+                    iteration_started
+                    one optimizer step                   -> iteration_completed
+                    (an action asked for it) score tasks -> evaluation_completed, one a task
+                    (an action asked for it) save        -> checkpoint_saved
+                epoch_completed
+            completed    (or: terminated, an action stopped it; exception_raised, it failed)
+            stage_completed
         write adapter
         score tasks                                  -> evaluation_completed, one a task
         judge retention                              -> phase_end
     run_end
 
 As in Ignite an iteration is one optimizer step, counts start at 1 and go on across epochs, and a binding
-with ``every: n`` acts when the count of its event in this phase is a multiple of n.
+with ``every: n`` acts when the count of its event in this phase is a multiple of n. In a phase with stages
+steps and epochs go on from stage to stage; all other counts begin anew in each.
 """
 
 from __future__ import annotations
@@ -93,6 +97,38 @@ class ModelReady(PhaseEvent):
     total_parameters: int
     device: str
     dtype: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageEvent(PhaseEvent):
+    """Something that happened to a stage of a phase."""
+
+    stage: str
+    index: int
+    """0-based place among the stages of the phase."""
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageStarted(StageEvent):
+    """A stage begins, or goes on after a resume."""
+
+    name: ClassVar[str] = "stage_started"
+    max_steps: int
+    """Optimizer steps that it may take."""
+    until: str | None
+    """The condition that ends it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageCompleted(StageEvent):
+    """A stage is over, its adapters written."""
+
+    name: ClassVar[str] = "stage_completed"
+    steps: int
+    """Optimizer steps done in it."""
+    stopped: str | None
+    """Why it ended before its last step, or None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,9 +241,9 @@ class PhaseEnd(PhaseEvent):
 
 
 EVENTS: tuple[type[Event], ...] = (
-    RunStart, PhaseStart, ModelReady, Started, EpochStarted, IterationStarted, IterationCompleted,
-    EpochCompleted, EvaluationCompleted, CheckpointSaved, Completed, Terminated, ExceptionRaised,
-    PhaseEnd, RunEnd,
+    RunStart, PhaseStart, ModelReady, StageStarted, Started, EpochStarted, IterationStarted,
+    IterationCompleted, EpochCompleted, EvaluationCompleted, CheckpointSaved, Completed, Terminated,
+    StageCompleted, ExceptionRaised, PhaseEnd, RunEnd,
 )  # fmt: skip
 """Every event, in the order in which a run first meets them."""
 

@@ -75,6 +75,10 @@ class Notifications(Protocol):
         """Base loaded, stack attached."""
 
     @hookspec
+    def medrecipe_stage_started(self, event: events.StageStarted) -> None:
+        """A stage of a phase begins."""
+
+    @hookspec
     def medrecipe_started(self, event: events.Started) -> None:
         """The training loop begins."""
 
@@ -109,6 +113,10 @@ class Notifications(Protocol):
     @hookspec
     def medrecipe_terminated(self, event: events.Terminated) -> None:
         """The loop was ended early."""
+
+    @hookspec
+    def medrecipe_stage_completed(self, event: events.StageCompleted) -> None:
+        """A stage of a phase is over."""
 
     @hookspec
     def medrecipe_exception_raised(self, event: events.ExceptionRaised) -> None:

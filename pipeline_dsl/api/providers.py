@@ -9,6 +9,9 @@ from typing import Any
 
 from pipeline_dsl.api.options import NoOptions
 
+DATA_WORDS = ("columns", "filter", "limit", "split", "group_by", "streaming", "shuffle_buffer", "pii")
+"""Words of the language in every ``data`` block: no source can have an option of that name."""
+
 
 class Kind(StrEnum):
     """What a provider provides. The value is what ``medrecipe plugins list`` shows."""

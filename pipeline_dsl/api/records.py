@@ -129,7 +129,15 @@ class ModelIdentity:
     architecture: str
     """The ``model_type`` of its configuration: ``gemma3``, ``llama``, ``phi3``, ``phi``."""
     quantisation: str = ""
-    """``nf4``, ``int8`` or "" for 16- and 32-bit weights."""
+    """``nf4``, ``fp4``, ``int8`` or "" for 16- and 32-bit weights."""
+    double_quant: bool = False
+    """Whether the scales of 4-bit weights are quantised too."""
+    compute_dtype: str = ""
+    """In which 4-bit weights are multiplied; "" where there are none."""
+    quantised_by: str = ""
+    """The library that quantises, with its version, on which the results depend."""
+    dtype: str = ""
+    """Number format of the weights that are not quantised, as they are loaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +146,26 @@ class LinearShape:
 
     d_in: int
     d_out: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRows:
+    """Rows of the tokens that a recipe adds to a model's vocabulary."""
+
+    tokens: int
+    width: int
+    """Numbers in one row of the embeddings."""
+    head: Literal["tied", "own", "biased"]
+    """The output layer: shares the embeddings' rows, has rows of its own, or has these and biases."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fertility:
+    """How many tokens a text becomes, with and without the tokens that a recipe adds."""
+
+    characters: int
+    tokens_before: int
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +179,8 @@ class ModelShape:
     vocabulary: int
     skipped: tuple[str, ...] = ()
     """Prefixes that adapters leave out unless asked: the vision tower of a multimodal model."""
+    new_rows: NewRows | None = None
+    """Set where the recipe adds tokens; ``parameters`` and ``vocabulary`` include them."""
     note: str = ""
     """Where the shapes are from, for people, unless they are from the model's own files."""
 
@@ -238,4 +268,4 @@ class Memory:
     """Of the process as the operating system counts it, or of the device as torch counts it."""
     used: int
     peak: int
-    """The most since the model was loaded."""
+    """The most since the model began to be loaded."""

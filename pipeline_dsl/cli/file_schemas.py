@@ -87,12 +87,19 @@ _PARENT: Json = {
     "required": ["adapter", "role", "phase", "folder", "sha256"],
 }
 
+_SIBLING: Json = {
+    "type": "object",
+    "properties": {"adapter": _TEXT, "role": {"enum": ["train", "continue"]}, "folder": _TEXT},
+    "required": ["adapter", "role", "folder"],
+}
+
 STACK_MANIFEST = _record(
     "An adapter's stack.json: what it stands on",
     {
         "schema_version": {"const": 1},
         "adapter": _TEXT,
         "phase": _TEXT,
+        "stage": {**_TEXT_OR_NULL, "description": "the stage that left it, null for a finished phase"},
         "recipe": _TEXT,
         "fingerprint": _TEXT,
         "sha256": {**_SHA256, "description": "of the list of files"},
@@ -107,7 +114,16 @@ STACK_MANIFEST = _record(
         },
         **_ADAPTER_SCALE,
         "base": {"type": ["object", "null"], "description": "the identity of the base, with its hashes"},
-        "parents": {"type": "array", "items": _PARENT, "description": "the layers below, bottom first"},
+        "parents": {
+            "type": "array",
+            "items": _PARENT,
+            "description": "what it stands on, bottom first; `continue`: what training went on from",
+        },
+        "together": {
+            "type": "array",
+            "items": _SIBLING,
+            "description": "adapters trained with it, active too",
+        },
         "merge": {"type": ["object", "null"], "description": "the proof of the merge that preceded training"},
     },
     required=("schema_version", "adapter", "phase", "fingerprint", "sha256", "files", "base", "parents"),

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from pipeline_dsl.api.records import Fertility
 from pipeline_dsl.cli.documents import print_document
 from pipeline_dsl.cli.figures import count, counted, figure, share
 from pipeline_dsl.cli.terminal import Paint, folded, padded, room
-from pipeline_dsl.plan.estimate import estimate
+from pipeline_dsl.plan.estimate import STREAMED, estimate
 from pipeline_dsl.plan.hashing import hash_files
-from pipeline_dsl.plan.model import ContractPlan, Estimate, PhasePlan, Plan, to_json
+from pipeline_dsl.plan.inspection import inspect_data
+from pipeline_dsl.plan.model import ContractPlan, Estimate, PhasePlan, Plan, StagePlan
+from pipeline_dsl.plan.plan_json import to_json
 from pipeline_dsl.registry import Catalog
 from pipeline_dsl.run.reuse import Reason, reusable
 
@@ -26,19 +29,20 @@ _ROLES = {"merge": "merged", "freeze": "frozen"}
 
 def print_plan(plan: Plan, catalog: Catalog, runs: Path, *, as_json: bool = False) -> None:
     """Estimate a plan and print it."""
-    unknown: list[str] = []
-    known = estimate(hash_files(plan), catalog, unknown.append)
+    notes: list[str] = []
+    hashed = hash_files(plan)
+    inspect_data(hashed, catalog, notes.append)
+    known = estimate(hashed, catalog, notes.append)
     reasons = reusable(known, runs)
-    why = unknown[0].removeprefix("not known yet: ") if unknown else None
     if as_json:
-        print_document(plan_json(known, reasons, why))
+        print_document(plan_json(known, reasons, notes))
     else:
         width = room(sys.stdout)
-        lines = plan_lines(known, reasons, why, Paint.of(sys.stdout))
+        lines = plan_lines(known, reasons, notes, Paint.of(sys.stdout))
         click.echo("\n".join(part for line, hang in lines for part in folded(line, width, hang)))
 
 
-def plan_json(plan: Plan, reasons: Mapping[str, Reason], unknown: str | None = None) -> dict[str, Any]:
+def plan_json(plan: Plan, reasons: Mapping[str, Reason], notes: Sequence[str] = ()) -> dict[str, Any]:
     """Return the plan and, for each phase, whether it will run and why."""
     phases = [
         {
@@ -49,23 +53,28 @@ def plan_json(plan: Plan, reasons: Mapping[str, Reason], unknown: str | None = N
         }
         for phase in plan.phases
     ]
-    return {"phases": phases, "unknown": unknown, "plan": to_json(plan)}
+    return {"phases": phases, "notes": list(notes), "plan": to_json(plan)}
 
 
 def plan_lines(
-    plan: Plan, reasons: Mapping[str, Reason], unknown: str | None, paint: Paint
+    plan: Plan, reasons: Mapping[str, Reason], notes: Sequence[str], paint: Paint
 ) -> Iterator[tuple[str, int]]:
     """Yield the lines of a plan, each with the indent of what does not fit on it.
 
     Args:
         plan: with its estimates.
         reasons: why each phase will run or be reused.
-        unknown: why the base is not known, None where it is.
+        notes: what is doubtful, and why something is not known yet.
         paint: colours, or none.
     """
     profile = f", profile {plan.profile}" if plan.profile else ""
     yield f"{paint.bold(plan.recipe)} ({plan.path}{profile})", _LABEL
     yield f"base {_base(plan)}, device {plan.device}, seed {plan.seed}", _LABEL
+    if plan.fertility is not None:
+        yield _fertility(plan.fertility), _LABEL
+    absent = [f"`{name}`" for name, planned in plan.data.items() if not planned.here]
+    if absent:
+        yield f"data not here yet: {', '.join(absent)}; a run fetches it", _LABEL
     for number, phase in enumerate(plan.phases, 1):
         yield "", 0
         yield f"{number} {paint.bold(phase.name)}: {_will(reasons[phase.name], paint)}", _LABEL
@@ -73,8 +82,8 @@ def plan_lines(
             yield f"{_INDENT}{padded(label, _LABEL)}{text}", len(_INDENT) + _LABEL
     yield "", 0
     yield _sum(plan, reasons), _LABEL
-    if unknown is not None:
-        yield f"not known before the base is here: {_missing(plan)} ({unknown})", _LABEL
+    for note in notes:
+        yield f"note: {note}", _LABEL
 
 
 def _will(reason: Reason, paint: Paint) -> str:
@@ -89,6 +98,13 @@ def _base(plan: Plan) -> str:
     return f"{plan.base.name}{revision}, {plan.base.architecture}{quantisation}"
 
 
+def _fertility(known: Fertility) -> str:
+    """What added tokens gain."""
+    characters = max(1, known.characters)
+    before, after = (f"{tokens / characters:.3f}" for tokens in (known.tokens_before, known.tokens))
+    return f"fertility {after} tokens a character with the added tokens, {before} without, on the first data"
+
+
 def _details(plan: Plan, phase: PhasePlan) -> Iterator[tuple[str, str]]:
     """What is to be said of a phase, with what it is about."""
     yield "stack", _stack(phase)
@@ -96,6 +112,9 @@ def _details(plan: Plan, phase: PhasePlan) -> Iterator[tuple[str, str]]:
         yield "trains", _parameters(phase.estimate)
     yield "data", ", ".join(f"{mix.data} {100 * mix.weight:.3g} %" for mix in phase.mix)
     yield "", _amounts(phase.estimate)
+    yield "prepared", _prepared(phase)
+    for i, stage in enumerate(phase.stages):
+        yield "" if i else "stages", _stage(stage)
     if phase.task is not None:
         yield "teaches", phase.task
     for i, contract in enumerate(phase.retain):
@@ -119,8 +138,27 @@ def _parameters(known: Estimate) -> str:
 
 def _amounts(known: Estimate) -> str:
     tokens = f" and {count(known.tokens)} tokens" if known.tokens is not None else ""
-    samples, steps = counted(known.samples or 0, "sample"), counted(known.steps or 0, "step")
-    return f"{samples}{tokens} an epoch, {steps} in all"
+    steps = "steps not known yet" if known.steps is None else f"{counted(known.steps, 'step')} in all"
+    if known.samples is None:
+        return f"{'a stream' if STREAMED in known.prepared else 'samples not known yet'}, {steps}"
+    return f"{counted(known.samples, 'sample')}{tokens} an epoch, {steps}"
+
+
+def _prepared(phase: PhasePlan) -> str:
+    """What becomes of the prepared data of each source; one word where it is the same for all."""
+    states = phase.estimate.prepared
+    if len(set(states)) == 1:
+        return states[0]
+    return ", ".join(f"{mix.data} {state}" for mix, state in zip(phase.mix, states, strict=True))
+
+
+def _stage(stage: StagePlan) -> str:
+    """A stage in words: what it trains on instead of the phase's own, and when it is over."""
+    parts = [stage.template.name] if stage.template else []
+    parts += [f"at most {counted(stage.samples, 'row')}"] if stage.samples else []
+    parts += [f"at most {counted(stage.steps, 'step')}"] if stage.steps is not None else []
+    parts += [f"until {stage.until}"] if stage.until else []
+    return f"{stage.name}: {', '.join(parts)}"
 
 
 def _contract(contract: ContractPlan, *, rises: bool) -> str:
@@ -143,10 +181,3 @@ def _sum(plan: Plan, reasons: Mapping[str, Reason]) -> str:
         return "nothing to train: every phase is reused"
     also = f", {counted(reused, 'phase')} reused" if reused else ""
     return f"{counted(len(todo), 'phase')} to train in {counted(steps, 'step')}{also}"
-
-
-def _missing(plan: Plan) -> str:
-    known = plan.phases[0].estimate
-    parts = ["trained parameters"] if known.trainable_parameters is None else []
-    parts += ["tokens"] if known.tokens is None else []
-    return ", ".join([*parts, "what can be reused"])

@@ -101,6 +101,18 @@ class Progress:
         self._screen.busy("reading the samples")
 
     @hookimpl
+    def medrecipe_stage_started(self, event: events.StageStarted) -> None:
+        """Say which stage begins, and when it will be over."""
+        self._flush()
+        self._screen.stop()
+        until = f", until {event.until}" if event.until else ""
+        self._detail(
+            f"stage {event.index + 1}/{event.total} {self._paint.bold(event.stage)}:"
+            f" at most {counted(event.max_steps, 'step')}{until}"
+        )
+        self._screen.busy("reading the samples")
+
+    @hookimpl
     def medrecipe_started(self, event: events.Started) -> None:
         """Start the display of steps."""
         self._first_step = (event.step, self._clock())

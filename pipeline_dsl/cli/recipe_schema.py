@@ -8,6 +8,7 @@ from typing import Any
 from pipeline_dsl.api.events import EVENTS
 from pipeline_dsl.cli.record_schema import DIALECT
 from pipeline_dsl.recipe.contracts import OTHERWISE
+from pipeline_dsl.recipe.data import PII
 from pipeline_dsl.recipe.phases import ROLES
 
 Json = dict[str, Any]
@@ -45,7 +46,7 @@ def _top() -> dict[str, Json]:
         ),
         "model": _described(_block(""), "the base to adapt: use and the provider's options"),
         "adapters": _described({"$ref": "#/$defs/named_uses"}, "adapters by name"),
-        "data": _described({"$ref": "#/$defs/named_uses"}, "data sources by name"),
+        "data": _described(_named(_data()), "data sources by name"),
         "templates": _described(_named({"type": "object"}), "prompt templates by name"),
         "tasks": _described(_rows(_task(), ("data", "template", "metric")), "named probes"),
         "train": _described({"type": "object"}, "training options of every phase"),
@@ -69,11 +70,19 @@ def _phase() -> dict[str, Json]:
         "rise": bound,
         "otherwise": {"enum": [*OTHERWISE, None]},
     }
+    stages = {
+        "stage": _TEXT,
+        "template": {"anyOf": [_USE, {"type": "null"}]},
+        "samples": _whole(1),
+        "until": {"type": ["string", "null"]},
+        "at_most": {"type": ["number", "null"], "exclusiveMinimum": 0},
+    }
     return {
         "after": _described(_one_or_many(_TEXT), "phases that have to come before"),
         "task": _described(_TEXT, "the task that this phase is meant to teach"),
         "stack": _described(_rows(stack, ("role",)), "adapters from bottom to top, each with its role"),
         "mix": _described(_rows(mix, ("template",)), "weighted sources of training samples"),
+        "stages": _described(_rows(stages, ()), "trainings of which it consists, one after the other"),
         "train": _described({"type": "object"}, "training options, laid over the recipe's"),
         "retain": _described(_rows(retain, ()), "what the phase may not lose"),
         "hooks": _described(_rows(_hook(), ("on", "do")), "actions bound to events"),
@@ -84,6 +93,26 @@ def _phase() -> dict[str, Json]:
 
 def _task() -> dict[str, Json]:
     return {"task": _TEXT, "data": _TEXT, "template": _USE, "metric": _USE, "limit": _whole(1)}
+
+
+def _data() -> Json:
+    """A source's options and the words of the language for its rows."""
+    block = _block("a source and its options, and what is made of its rows")
+    flag, names = {"type": ["boolean", "null"]}, _one_or_many(_TEXT)
+    words = {
+        "columns": _described(
+            {"type": ["object", "null"], "additionalProperties": _TEXT},
+            "template field: column of the source",
+        ),
+        "filter": _described({"type": ["string", "null"]}, "a condition of the rows that count"),
+        "limit": _described(_whole(1), "at most so many rows, of each part where there is a split"),
+        "split": _described({"type": ["string", "null"]}, "shares of the parts: 0.9/0.1 or 0.8/0.1/0.1"),
+        "group_by": _described({"anyOf": [*names["anyOf"], {"type": "null"}]}, "columns that no split cuts"),
+        "streaming": _described(flag, "read again and again in constant memory"),
+        "shuffle_buffer": _described(_whole(1), "rows of a stream that are shuffled together"),
+        "pii": _described({"enum": [*PII, None]}, "whether personal data may be in it"),
+    }
+    return {**block, "properties": {**block["properties"], **words}}
 
 
 def _hook() -> dict[str, Json]:

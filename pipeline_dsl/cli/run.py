@@ -20,7 +20,9 @@ from pipeline_dsl.cli.retention import show_retention
 from pipeline_dsl.cli.screens import Screen, open_screen
 from pipeline_dsl.cli.terminal import Paint
 from pipeline_dsl.plan.hashing import hash_files
-from pipeline_dsl.plan.model import Plan, from_json, to_json
+from pipeline_dsl.plan.model import Plan
+from pipeline_dsl.plan.plan_json import from_json, to_json
+from pipeline_dsl.plan.unscored import refuse_unscored
 from pipeline_dsl.registry import Catalog
 from pipeline_dsl.run.history import find_run
 from pipeline_dsl.run.matrix import read_retention
@@ -62,6 +64,7 @@ class _Job:
 @click.option("--dry-run", is_flag=True, help="Do all checks, show the plan and train nothing.")
 @click.option("--resume", metavar="ID", help="Go on with a run that was interrupted or failed.")
 @click.option("--fresh", is_flag=True, help="Train every phase, also those that could be reused.")
+@click.option("--no-evaluate", is_flag=True, help="Score no task; refused where something goes by scores.")
 @recipe_options
 @runs_option
 def command(
@@ -72,6 +75,7 @@ def command(
     dry_run: bool,
     resume: str | None,
     fresh: bool,
+    no_evaluate: bool,
     runs: Path,
     **options: Any,
 ) -> int:
@@ -84,10 +88,13 @@ def command(
     if isinstance(job, int):
         return job
     _know_phases(job.plan, [*phases, *([start] if start else [])])
+    if no_evaluate:
+        refuse_unscored(job.plan)
     if dry_run:
         print_plan(job.plan, job.catalog, runs)
         return 0
     wanted = {"only": phases, "start": start, "fresh": fresh, "resume": resume, "runs": runs}
+    wanted["scoring"] = not no_evaluate
     return _run(job, open_screen(), wanted)
 
 
@@ -139,7 +146,8 @@ def _run(job: _Job, screen: Screen, wanted: dict[str, Any]) -> int:
 
     for line in job.opening:
         screen.line(line)
-    progress = Progress(screen, Paint.of(sys.stdout), [task.name for task in job.plan.tasks])
+    tasks = [task.name for task in job.plan.tasks] if wanted["scoring"] else []
+    progress = Progress(screen, Paint.of(sys.stdout), tasks)
     request = RunRequest(
         plan=job.plan,
         recipe_text=job.recipe_text,
@@ -169,7 +177,9 @@ def _sum_up(outcome: RunOutcome, wanted: dict[str, Any]) -> None:
         click.echo()
         show_retention(outcome.folder, matrix)
         click.echo()
-    click.echo(f"everything is in {outcome.folder}")
+    elif not wanted["scoring"]:
+        click.echo("\nno task was scored")
+    click.echo(f"everything is in {outcome.folder}; what was said, with times, in run.log there")
     click.echo(_next_step(outcome, wanted))
 
 
@@ -189,6 +199,7 @@ def _to_go_on(run: str, wanted: dict[str, Any]) -> str:
     options = [f"--phase {shlex.quote(name)}" for name in wanted["only"]]
     options += [f"--from {shlex.quote(wanted['start'])}"] if wanted["start"] else []
     options += ["--fresh"] if wanted["fresh"] else []
+    options += [] if wanted["scoring"] else ["--no-evaluate"]
     return f"to go on: {' '.join(['medrecipe run --resume', run, *options])}{_elsewhere(wanted)}"
 
 

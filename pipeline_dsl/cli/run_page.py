@@ -9,12 +9,15 @@ from typing import Any
 import click
 
 from pipeline_dsl.cli.figures import NOTHING, count, duration, figure, moment
+from pipeline_dsl.cli.remarks import remarks
 from pipeline_dsl.cli.retention import show_retention
 from pipeline_dsl.cli.standing import Probes
 from pipeline_dsl.cli.tables import Column, Table, draw
 from pipeline_dsl.cli.terminal import Paint
 from pipeline_dsl.run.history import PhaseSummary, RunDetail
+from pipeline_dsl.run.logs import FILE as LOG
 from pipeline_dsl.run.matrix import read_json
+from pipeline_dsl.run.memory import in_words
 
 Json = dict[str, Any]
 _WELL = frozenset({"finished", "reused", "kept"})
@@ -28,6 +31,8 @@ def tell_run(run: RunDetail) -> None:
     click.echo(f"recipe   {_recipe(run)}")
     click.echo(f"started  {moment(run.started)}, took {duration(run.duration_seconds)}")
     click.echo(f"folder   {run.folder}")
+    if (run.folder / LOG).is_file():
+        click.echo(f"log      {LOG} (in this folder)")
     adapters = [phase.adapter for phase in run.phases if phase.adapter and phase.status in _WELL]
     if adapters:
         click.echo(f"adapter  {adapters[-1]} (in this folder; of the last finished phase)")
@@ -37,9 +42,15 @@ def tell_run(run: RunDetail) -> None:
         if table.rows:
             click.echo()
             draw(table)
+    told = [*(line for phase in run.phases for line in remarks(phase)), *_memory(run)]
+    if told:
+        click.echo()
+        click.echo("\n".join(told))
     if run.retention.tasks:
         click.echo()
         show_retention(run.folder, run.retention)
+    elif run.status == "finished" and (read_json(run.folder / "plan.json") or {}).get("tasks"):
+        click.echo(f"\nnot scored; to score it: medrecipe run --resume {run.id}")
 
 
 def status_ink(paint: Paint) -> Callable[[str], str]:
@@ -79,6 +90,12 @@ def _phase(phase: PhaseSummary) -> tuple[str, ...]:
         duration(seconds),
         phase.reused_from or "",
     )
+
+
+def _memory(run: RunDetail) -> list[str]:
+    """One line for each phase that was trained: how much memory it took."""
+    told = {phase.name: in_words((phase.metrics or {}).get("memory")) for phase in run.phases}
+    return [f"memory of {name}: {words}" for name, words in told.items() if words]
 
 
 def _contracts(run: RunDetail, paint: Paint) -> Table:

@@ -9,10 +9,11 @@ from pipeline_dsl.api.records import Row
 from pipeline_dsl.diagnostics import Diagnostic, Span
 from pipeline_dsl.plan.choose import Chosen, choose
 from pipeline_dsl.plan.codes import PlanCode
-from pipeline_dsl.plan.data import look, missing_columns
+from pipeline_dsl.plan.data import data_in_use, look, missing_columns
 from pipeline_dsl.plan.model import DataPlan, Plan, ProviderRef, TaskPlan
 from pipeline_dsl.plan.phases import PhaseReader
-from pipeline_dsl.recipe.model import Declared, Recipe, Task, Use
+from pipeline_dsl.recipe.data import block_and_part
+from pipeline_dsl.recipe.model import DataBlock, Declared, Recipe, Task, Use
 from pipeline_dsl.registry import Catalog
 from pipeline_dsl.syntax.nodes import Mapping
 
@@ -45,12 +46,17 @@ def check_recipe(
     desk.plugins(recipe)
     model = desk.one(Kind.MODEL, recipe.model)
     adapters = desk.named(Kind.ADAPTER, recipe.adapters)
-    data = desk.data(recipe.data)
+    data = data_in_use(recipe, desk.data(recipe.data, recipe.seed))
     templates = {t.name.name: t.use for t in recipe.templates}
     desk.named(Kind.TEMPLATE, recipe.templates)
     tasks = [desk.task(task, templates) for task in recipe.tasks]
     reader = PhaseReader(
-        recipe=recipe, desk=desk, templates=templates, metrics=desk.metrics, adapters=adapters
+        recipe=recipe,
+        desk=desk,
+        templates=templates,
+        metrics=desk.metrics,
+        adapters=adapters,
+        quantisation=model.made.quantisation if model else "",
     )
     phases = reader.read()
     trackers = desk.trackers(recipe)
@@ -126,21 +132,22 @@ class _Desk:
                 )
             )
 
-    def named(self, kind: Kind, blocks: tuple[Declared, ...]) -> dict[str, Chosen]:
+    def named(self, kind: Kind, blocks: tuple[Declared, ...] | tuple[DataBlock, ...]) -> dict[str, Chosen]:
         """Choose a provider for every block."""
         found = {block.name.name: self.one(kind, block.use) for block in blocks}
         return {name: chosen for name, chosen in found.items() if chosen is not None}
 
-    def data(self, blocks: tuple[Declared, ...]) -> dict[str, DataPlan]:
+    def data(self, blocks: tuple[DataBlock, ...], seed: int) -> dict[str, DataPlan]:
         """Choose every source and look at its files and first rows."""
         plans = {}
-        spoilt = {block.name.name for block in blocks if self._spoilt(block.use)}
+        views = {block.name.name: block.view for block in blocks if not self._spoilt(block.use)}
         for name, chosen in self.named(Kind.SOURCE, blocks).items():
-            if name in spoilt:
+            if name not in views:
                 continue
-            seen = look(chosen)
+            seen = look(name, chosen, views[name], seed)
             self.rows[name] = seen.rows
-            self.findings += seen.findings
+            for finding in seen.findings:
+                self.keep(finding)
             if seen.plan is not None:
                 plans[name] = seen.plan
         return plans
@@ -149,8 +156,9 @@ class _Desk:
         """Choose a template, those of ``templates`` first, and hold the data's columns against it."""
         declared = templates.get(use.name) if not use.options.entries else None
         chosen = self.one(Kind.TEMPLATE, declared or use)
-        if chosen is not None and data in self.rows:
-            for finding in missing_columns(self.rows[data], chosen.made, data, declared or use, use.span):
+        rows = self.rows.get(block_and_part(data)[0])
+        if chosen is not None and rows is not None:
+            for finding in missing_columns(rows, chosen.made, data, declared or use, use.span):
                 self.keep(finding)
         return chosen
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from pipeline_dsl.api.errors import DataError
 from pipeline_dsl.plan.codes import PlanCode
-from pipeline_dsl.plan.model import DataFile, DataPlan, PhasePlan, Plan, ProviderRef, TaskPlan
+from pipeline_dsl.plan.model import DataFile, DataPlan, PhasePlan, Plan, ProviderRef, StagePlan, TaskPlan
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "tokenizers")
 WATCHING = frozenset({"actions/log", "actions/evaluate", "actions/checkpoint"})
@@ -29,12 +29,17 @@ _CHUNK = 1 << 20
 
 
 def hash_files(plan: Plan) -> Plan:
-    """Return the plan with the content of every data file and the library versions in it.
+    """Return the plan with the content of every data file that is here and the library versions in it.
 
     Raises:
         DataError: a file cannot be read.
     """
-    data = {name: replace(d, files=tuple(_hashed(f) for f in d.files)) for name, d in plan.data.items()}
+    once = {file.path: file for planned in plan.data.values() for file in planned.files}
+    hashed = {path: hash_file(file) for path, file in once.items()}
+    data = {
+        name: replace(planned, files=tuple(hashed[file.path] for file in planned.files))
+        for name, planned in plan.data.items()
+    }
     return replace(plan, data=data, libraries=library_versions())
 
 
@@ -47,7 +52,7 @@ def verify_files(plan: Plan, names: Collection[str] | None = None) -> None:
     """Raise DataError if a file (of the named data sources) is not what it was when the plan was made."""
     for data in (d for name, d in plan.data.items() if names is None or name in names):
         for file in data.files:
-            if _hashed(file).sha256 != file.sha256:
+            if hash_file(file).sha256 != file.sha256:
                 raise DataError(
                     f"{file.path} changed since this run was planned",
                     code=PlanCode.DATA_CHANGED.code,
@@ -56,14 +61,19 @@ def verify_files(plan: Plan, names: Collection[str] | None = None) -> None:
 
 
 def fingerprint(plan: Plan) -> Plan:
-    """Return the plan with fingerprints of tasks and, where the base is known, of phases."""
-    tasks = tuple(replace(t, fingerprint=_task(plan, t)) for t in plan.tasks)
+    """Return the plan with fingerprints of tasks and, where the base is known, of phases.
+
+    What stands on data that is not here yet has none.
+    """
+    tasks = tuple(
+        replace(t, fingerprint=_task(plan, t) if plan.data[t.data].here else "") for t in plan.tasks
+    )
     if plan.base is None:
         return replace(plan, tasks=tasks)
     done: dict[str, str] = {}
     phases = []
     for phase in plan.phases:
-        done[phase.name] = _phase(plan, phase, done)
+        done[phase.name] = _phase(plan, phase, done) if _is_known(plan, phase, done) else ""
         phases.append(replace(phase, fingerprint=done[phase.name]))
     return replace(plan, tasks=tasks, phases=tuple(phases))
 
@@ -79,6 +89,16 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def data_meaning(data: DataPlan) -> dict[str, Any]:
+    """What makes two sets of rows the same, as JSON: content instead of paths, and what is made of the rows.
+
+    Whether personal data is denied changes no row.
+    """
+    source = _placeless(data.source) if data.files else data.source
+    view = {name: value for name, value in asdict(data.view).items() if name != "pii"}
+    return {"source": _ref(source), "files": [f.sha256 for f in data.files], "view": view}
+
+
 def file_digest(path: Path) -> str:
     """Sha256 of a file's content."""
     hasher = hashlib.sha256()
@@ -88,7 +108,8 @@ def file_digest(path: Path) -> str:
     return hasher.hexdigest()
 
 
-def _hashed(file: DataFile) -> DataFile:
+def hash_file(file: DataFile) -> DataFile:
+    """Return a file with its content's hash and its size, or raise DataError where it cannot be read."""
     path = Path(file.path)
     try:
         return replace(file, sha256=file_digest(path), bytes=path.stat().st_size)
@@ -99,7 +120,7 @@ def _hashed(file: DataFile) -> DataFile:
 def _task(plan: Plan, task: TaskPlan) -> str:
     return digest(
         {
-            "data": _data(plan.data[task.data]),
+            "data": data_meaning(plan.data[task.data]),
             "template": _ref(task.template),
             "metric": _ref(task.metric),
             "limit": task.limit,
@@ -123,7 +144,7 @@ def _phase(plan: Plan, phase: PhasePlan, done: dict[str, str]) -> str:
             ],
             "mix": [
                 {
-                    "data": _data(plan.data[m.data]),
+                    "data": data_meaning(plan.data[m.data]),
                     "template": _ref(m.template),
                     "weight": m.weight,
                     "limit": m.limit,
@@ -134,9 +155,30 @@ def _phase(plan: Plan, phase: PhasePlan, done: dict[str, str]) -> str:
             "train": _ref(phase.train),
             "hooks": _steering(plan, phase),
             "seed": phase.seed,
+            **({"stages": [_stage(plan, s) for s in phase.stages]} if phase.stages else {}),
             "max_samples": plan.max_samples,
         }
     )
+
+
+def _stage(plan: Plan, stage: StagePlan) -> dict[str, Any]:
+    """What makes two stages the same: all but the name."""
+    return {
+        "template": _ref(stage.template) if stage.template else None,
+        "samples": stage.samples,
+        "until": stage.until,
+        "tasks": [[name, _task(plan, plan.task(name))] for name in stage.tasks],
+        "at_most": stage.at_most,
+    }
+
+
+def _is_known(plan: Plan, phase: PhasePlan, done: dict[str, str]) -> bool:
+    """Whether all data is here that has a say in a phase, and in those that it stands on."""
+    names = {entry.data for entry in phase.mix}
+    if _steering(plan, phase):
+        names |= {task.data for task in plan.tasks}
+    parents = [layer.made_by for layer in phase.stack if layer.made_by]
+    return all(plan.data[name].here for name in names) and all(done[name] for name in parents)
 
 
 def _base(plan: Plan) -> dict[str, Any]:
@@ -160,12 +202,6 @@ def _steering(plan: Plan, phase: PhasePlan) -> list[Any]:
         if name not in WATCHING or name not in _BLIND
     ]
     return [*counted, *([t.name, _task(plan, t)] for t in plan.tasks if scoring)]
-
-
-def _data(data: DataPlan) -> dict[str, Any]:
-    """Content instead of paths, where files are hashed."""
-    source = _placeless(data.source) if data.files else data.source
-    return {"source": _ref(source), "files": [f.sha256 for f in data.files]}
 
 
 def _placeless(ref: ProviderRef) -> ProviderRef:

@@ -1,17 +1,15 @@
-"""A Plan: the recipe with every choice made. Pure data; ``to_json`` and ``from_json`` are inverse."""
+"""A Plan: the recipe with every choice made. Pure data; ``plan_json`` writes and reads it."""
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline_dsl.api.errors import ModelError
 from pipeline_dsl.api.providers import Kind
-from pipeline_dsl.api.records import ModelIdentity, Role
-from pipeline_dsl.plan.codes import PlanCode
+from pipeline_dsl.api.records import Fertility, ModelIdentity, Role
+from pipeline_dsl.recipe.model import SHUFFLE_BUFFER
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 Json = dict[str, Any]
 
 
@@ -41,11 +39,36 @@ class DataFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ViewPlan:
+    """What becomes of a source's rows: columns, then filter, then the part of the split, then limit."""
+
+    columns: dict[str, str] = field(default_factory=dict)
+    """Name in templates, filter and groups: column of the source."""
+    filter: str | None = None
+    """The condition's text."""
+    limit: int | None = None
+    """Rows of the part."""
+    split: tuple[float, ...] = ()
+    """Shares of the parts; () for no split."""
+    group_by: tuple[str, ...] = ()
+    part: str | None = None
+    """``train``, ``validation`` or ``test``, where there is a split."""
+    seed: int = 0
+    """Of the split."""
+    streaming: bool = False
+    shuffle_buffer: int = SHUFFLE_BUFFER
+    pii: str = "allow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataPlan:
-    """A data source and its files."""
+    """What a mix or task refers to: a data source, or a part of one, and its files."""
 
     source: ProviderRef
     files: tuple[DataFile, ...]
+    view: ViewPlan = field(default_factory=ViewPlan)
+    here: bool = True
+    """Whether its rows can be read without fetching anything; if not, its files are not known yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +105,25 @@ class MixPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StagePlan:
+    """One of the trainings of which a phase consists."""
+
+    name: str
+    template: ProviderRef | None
+    """Instead of the mix's own, for its main source."""
+    samples: int | None
+    """Rows of the main source at most."""
+    until: str | None
+    """The condition's text."""
+    tasks: tuple[str, ...]
+    """Tasks by whose scores ``until`` goes."""
+    at_most: float | None
+    """Below 1 a share of the phase's steps, else steps; None: what is left of them."""
+    steps: int | None = None
+    """Optimizer steps that it may take, if those before it take all of theirs; None until it is estimated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContractPlan:
     """One retention contract; exactly one of keep, drop and rise is set."""
 
@@ -114,6 +156,8 @@ class Estimate:
     """Tokens an epoch, prompts included."""
     trainable_parameters: int | None = None
     total_parameters: int | None = None
+    prepared: tuple[str, ...] = ()
+    """Of each row of the mix, what becomes of its prepared data; the words are those of ``estimate``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +176,8 @@ class PhasePlan:
     hooks: tuple[HookPlan, ...]
     """The recipe's first, then the phase's own."""
     seed: int
+    stages: tuple[StagePlan, ...] = ()
+    """In their order; none where the phase is one training."""
     fingerprint: str = ""
     estimate: Estimate = field(default_factory=Estimate)
 
@@ -156,6 +202,7 @@ class Plan:
     model: ProviderRef
     adapters: dict[str, ProviderRef]
     data: dict[str, DataPlan]
+    """By what mixes and tasks call it: ``terms``, ``exam.train``."""
     tasks: tuple[TaskPlan, ...]
     phases: tuple[PhasePlan, ...]
     trackers: tuple[ProviderRef, ...]
@@ -165,6 +212,8 @@ class Plan:
     """Versions of the libraries on which results depend."""
     base: ModelIdentity | None = None
     """What the base is, once its files are there."""
+    fertility: Fertility | None = None
+    """Of the first training data, where the recipe adds tokens to the base; None until it is estimated."""
     schema_version: int = SCHEMA_VERSION
 
     def phase(self, name: str) -> PhasePlan:
@@ -174,73 +223,3 @@ class Plan:
     def task(self, name: str) -> TaskPlan:
         """The task of that name."""
         return next(t for t in self.tasks if t.name == name)
-
-
-def to_json(plan: Plan) -> Json:
-    """Return the plan as JSON."""
-    return dataclasses.asdict(plan)
-
-
-def from_json(data: Any) -> Plan:
-    """Make a plan from what ``to_json`` returned, after a trip through a JSON file.
-
-    Raises:
-        ModelError: it is of another version, or no plan.
-    """
-    version = data.get("schema_version") if isinstance(data, dict) else None
-    if version != SCHEMA_VERSION:
-        raise _other(f"the plan is of version {version}, and this medrecipe reads version {SCHEMA_VERSION}")
-    try:
-        return _plan(data)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _other(f"the plan cannot be read: {type(error).__name__}: {error}") from error
-
-
-def _other(message: str) -> ModelError:
-    help_ = "go on with the medrecipe that made it, or start a new run"
-    return ModelError(message, help=help_, code=PlanCode.OTHER_VERSION.code)
-
-
-def _plan(data: Json) -> Plan:
-    return Plan(
-        **_without(data, "model", "adapters", "data", "tasks", "phases", "trackers", "executor", "base"),
-        model=_ref(data["model"]),
-        adapters={name: _ref(ref) for name, ref in data["adapters"].items()},
-        data={
-            name: DataPlan(source=_ref(d["source"]), files=tuple(DataFile(**f) for f in d["files"]))
-            for name, d in data["data"].items()
-        },
-        tasks=tuple(_task(t) for t in data["tasks"]),
-        phases=tuple(_phase(p) for p in data["phases"]),
-        trackers=tuple(_ref(t) for t in data["trackers"]),
-        executor=_ref(data["executor"]),
-        base=ModelIdentity(**data["base"]) if data["base"] else None,
-    )
-
-
-def _ref(data: Json) -> ProviderRef:
-    return ProviderRef(**{**data, "kind": Kind(data["kind"]), "paths": tuple(data["paths"])})
-
-
-def _task(data: Json) -> TaskPlan:
-    return TaskPlan(**{**data, "template": _ref(data["template"]), "metric": _ref(data["metric"])})
-
-
-def _phase(data: Json) -> PhasePlan:
-    rest = _without(data, "parents", "after", "stack", "mix", "train", "retain", "hooks", "estimate")
-    return PhasePlan(
-        **rest,
-        parents=tuple(data["parents"]),
-        after=tuple(data["after"]),
-        stack=tuple(LayerPlan(**layer) for layer in data["stack"]),
-        mix=tuple(MixPlan(**{**m, "template": _ref(m["template"])}) for m in data["mix"]),
-        train=_ref(data["train"]),
-        retain=tuple(ContractPlan(**c) for c in data["retain"]),
-        hooks=tuple(HookPlan(**{**h, "do": _ref(h["do"])}) for h in data["hooks"]),
-        estimate=Estimate(**data["estimate"]),
-    )
-
-
-def _without(data: Json, *names: str) -> Json:
-    lists = {"tags", "plugins"}
-    return {k: tuple(v) if k in lists else v for k, v in data.items() if k not in names}

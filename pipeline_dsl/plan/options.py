@@ -49,7 +49,7 @@ def read_options(use: Use, options: type, title: str) -> tuple[Json, tuple[Diagn
     """
     schema = schema_of(options)
     known = schema["properties"]
-    findings = list(islice(_unknown(use.options, known, title), MAX_FINDINGS))
+    findings = list(islice(_unknown(use, known, title), MAX_FINDINGS))
     findings += _missing(use, schema, title)
     findings += _deprecated(use.options, known)
     values = {e.key.name: plain(e.value) for e in use.options if e.key.name in known}
@@ -58,17 +58,18 @@ def read_options(use: Use, options: type, title: str) -> tuple[Json, tuple[Diagn
     return _absolute_paths(values, use.options, known), tuple(findings)
 
 
-def _unknown(block: Mapping, known: Json, title: str) -> Iterator[Diagnostic]:
-    for entry in block:
+def _unknown(use: Use, known: Json, title: str) -> Iterator[Diagnostic]:
+    for entry in use.options:
         if entry.key.name in known:
             continue
-        near = nearest(entry.key.name, tuple(known))
+        near = nearest(entry.key.name, (*known, *use.words))
         listing = ", ".join(f"`{name}`" for name in known) or "none"
+        also = f"; beside them: {', '.join(f'`{word}`' for word in use.words)}" if use.words else ""
         yield Diagnostic(
             code=PlanCode.UNKNOWN_OPTION.code,
             message=f"{title} has no option `{entry.key.name}`",
             span=entry.key.span,
-            help=f"did you mean `{near}`?" if near else f"its options are: {listing}",
+            help=f"did you mean `{near}`?" if near else f"its options are: {listing}{also}",
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline_dsl.diagnostics import Span
 from pipeline_dsl.recipe.checks import check_phases, check_references
 from pipeline_dsl.recipe.codes import Code
+from pipeline_dsl.recipe.data import read_data
 from pipeline_dsl.recipe.fields import Fields, check_keys, fields_of
 from pipeline_dsl.recipe.findings import Findings
 from pipeline_dsl.recipe.likes import LIKE
@@ -51,7 +52,7 @@ def bind(tree: Mapping, around: Circumstances, findings: Findings) -> Recipe | N
     name, model = _name(top, around.path), _model(top)
     train = top.block("train", "a block of training options")
     read = _phases(top, train)
-    tasks = _tasks(top)
+    tasks, data = _tasks(top), read_data(top)
     _check_edition(top)
     top.text("description")
     recipe = Recipe(
@@ -67,7 +68,7 @@ def bind(tree: Mapping, around: Circumstances, findings: Findings) -> Recipe | N
         plugins=_plugins(top),
         model=model or _nothing(tree),
         adapters=declared(top, "adapters"),
-        data=declared(top, "data"),
+        data=data,
         templates=declared(top, "templates"),
         tasks=tasks,
         phases=in_order(read, findings),
@@ -77,7 +78,8 @@ def bind(tree: Mapping, around: Circumstances, findings: Findings) -> Recipe | N
         broken=around.broken,
         tree=tree,
     )
-    check_references(tree, tasks, read, findings)
+    views = {block.name.name: block.view for block in data if block.parts_known}
+    check_references(tree, tasks, read, views, findings)
     check_phases(tree, read, findings)
     return recipe if model and read else None
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Mapping as Map
 from dataclasses import dataclass
 
 from pipeline_dsl.diagnostics import Related
 from pipeline_dsl.recipe.codes import Code
+from pipeline_dsl.recipe.data import check_data_reference, names_to_use
 from pipeline_dsl.recipe.findings import Findings
-from pipeline_dsl.recipe.model import MixEntry, Phase, StackEntry, Task
+from pipeline_dsl.recipe.model import MixEntry, Phase, StackEntry, Task, View
 from pipeline_dsl.recipe.paths import rows
 from pipeline_dsl.recipe.refs import Ref
 from pipeline_dsl.recipe.suggest import suggestion
@@ -25,12 +27,25 @@ class _Use:
 
 
 def check_references(
-    tree: Mapping, tasks: tuple[Task, ...], phases: tuple[Phase, ...], findings: Findings
+    tree: Mapping,
+    tasks: tuple[Task, ...],
+    phases: tuple[Phase, ...],
+    views: Map[str, View],
+    findings: Findings,
 ) -> None:
-    """Report names that nothing declares; where a whole block is missing, that once."""
+    """Report names that nothing declares; where a whole block is missing, that once.
+
+    Args:
+        tree: the resolved recipe.
+        tasks: its tasks.
+        phases: its phases.
+        views: of the data blocks whose parts are known.
+        findings: where to report to.
+    """
     uses = [use for phase in phases for use in _uses(phase)]
-    uses += [_Use("data", task.data) for task in tasks]
-    for section in ("adapters", "data", "tasks", "phases"):
+    data = [*(use.ref for use in uses if use.section == "data"), *(task.data for task in tasks)]
+    _check_data(data, _declared(tree.get("data")), views, findings)
+    for section in ("adapters", "tasks", "phases"):
         known = _declared(tree.get(section))
         wanted = [use.ref for use in uses if use.section == section]
         if known is None:
@@ -41,6 +56,16 @@ def check_references(
             _unknown(section, ref, known, findings)
             if not known:
                 break
+
+
+def _check_data(
+    wanted: list[Ref], known: tuple[str, ...] | None, views: Map[str, View], findings: Findings
+) -> None:
+    for ref in wanted if known is not None else ():
+        if not check_data_reference(ref, known or (), views, findings):
+            _unknown("data", ref, names_to_use(known or (), views), findings)
+        if not known:
+            break
 
 
 def check_phases(tree: Mapping, phases: tuple[Phase, ...], findings: Findings) -> None:

@@ -31,6 +31,10 @@ class Code(StrEnum):
     EXTENDS_OUTSIDE = "MR211", "`extends` leaves the recipe's folder"
     EXTENDS_CYCLE = "MR212", "recipes extend each other in a circle"
     EXTENDS_TOO_MANY = "MR213", "too many recipes extend each other"
+    PART_NEEDED = "MR214", "split data that is named without its part"
+    UNKNOWN_PART = "MR215", "a part that the data does not have"
+    SPLIT = "MR216", "shares of a split that do not make sense"
+    USELESS_WORD = "MR217", "a word that does nothing without another one"
     UNKNOWN_PROFILE = "MR220", "a profile that the recipe does not have"
     USELESS_IN_PROFILE = "MR221", "a key that is read before profiles and `--set` are"
     MALFORMED_SET = "MR222", "`--set` without a path and a value"
@@ -59,6 +63,8 @@ class Code(StrEnum):
     UNKNOWN_EVENT = "MR420", "a hook on an event that never fires"
     CONDITION_SYNTAX = "MR421", "a condition that cannot be read"
     CONDITION_TYPE = "MR422", "a condition that mixes up numbers and comparisons"
+    STAGE_WITHOUT_BOUND = "MR423", "a stage before the last without `at_most`"
+    STAGE_SHARES = "MR424", "stages that ask for more than the phase has"
     CONTRACT_BOUND = "MR430", "a retention contract without exactly one bound"
     CONTRACT_TWICE = "MR431", "one bound given twice for a task"
 
@@ -66,6 +72,6 @@ class Code(StrEnum):
 ABSENCES = frozenset({
     Code.UNKNOWN_NAME, Code.MISSING_KEY, Code.UNKNOWN_PROFILE, Code.UNKNOWN_LIKE, Code.UNKNOWN_REFERENCE,
     Code.ENVIRONMENT_NOT_LISTED, Code.UNREACHABLE_SET, Code.NO_PHASE, Code.TRAINS_NOTHING, Code.NO_DATA,
-    Code.NEVER_MADE, Code.CONTRACT_BOUND,
+    Code.NEVER_MADE, Code.CONTRACT_BOUND, Code.STAGE_WITHOUT_BOUND,
 })  # fmt: skip
 """Findings that say something is missing: left unsaid while part of the text could not be read."""

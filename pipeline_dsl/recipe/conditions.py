@@ -1,73 +1,42 @@
-"""Conditions of ``when``: a tiny typed expression language. Lark is imported when one is parsed.
+"""Conditions of ``when`` and ``filter``: a tiny typed language. Lark is imported when one is parsed.
 
-Comparisons of names and numbers, joined by ``and``, ``or``, ``not`` and parentheses; at the end ``for N``:
-the expression has to hold N times in a row. No calls, no arithmetic, no text.
+Comparisons of names and numbers, joined by ``and``, ``or``, ``not`` and parentheses. No calls, no arithmetic.
+``when`` may end in ``for N``: it has to hold N times in a row. ``filter`` may compare text in single quotes.
 """
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from pipeline_dsl.diagnostics import Diagnostic, Span
 from pipeline_dsl.recipe.codes import Code
+from pipeline_dsl.recipe.expressions import (
+    Both,
+    Comparison,
+    Either,
+    Expression,
+    Not,
+    Number,
+    Operand,
+    Text,
+    compared,
+    names,
+    truth,
+)
 from pipeline_dsl.recipe.refs import Ref
 from pipeline_dsl.syntax.names import normal
 
 if TYPE_CHECKING:
     from lark import Lark, Token, Tree, UnexpectedInput
 
-COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-    "==": operator.eq, "!=": operator.ne,
-}  # fmt: skip
-"""The comparisons there are."""
 _LONGEST = 500
 _MOST_DIGITS = 9
-_EXAMPLE = "write for example: loss < 0.01, or exam >= 0.7 for 2"
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A number."""
-
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two numbers or names compared."""
-
-    left: Number | Ref
-    sign: str
-    right: Number | Ref
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """The opposite."""
-
-    part: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class Both:
-    """All of them."""
-
-    parts: tuple[Expression, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Either:
-    """At least one of them."""
-
-    parts: tuple[Expression, ...]
-
-
-Expression: TypeAlias = Comparison | Not | Both | Either
+_WHEN_EXAMPLE = "write for example: loss < 0.01, or exam >= 0.7 for 2"
+_FILTER_EXAMPLE = "write for example: subject == 'doctor' and year >= 2019"
+_EQUALITY: Final = ("==", "!=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +51,7 @@ class Condition:
     @property
     def names(self) -> tuple[Ref, ...]:
         """Every name in it, in written order, with its place."""
-        return tuple(_names(self.expression))
+        return tuple(names(self.expression))
 
     def holds(self, values: Mapping[str, float]) -> bool:
         """Whether the expression holds of these values, ``for N`` left aside.
@@ -90,21 +59,30 @@ class Condition:
         A name without a value is not known yet: what depends on it is unknown, and an unknown condition
         does not hold.
         """
-        return _truth(self.expression, values) is True
+        return truth(self.expression, lambda comparison: compared(comparison, values)) is True
 
 
 def parse_condition(text: str, span: Span) -> tuple[Condition | None, tuple[Diagnostic, ...]]:
-    """Parse a condition that stands at ``span``; findings point into it."""
+    """Parse a condition of a hook that stands at ``span``; findings point into it."""
+    return _parsed(_Place(text, span, _WHEN_EXAMPLE))
+
+
+def parse_filter(text: str, span: Span) -> tuple[Condition | None, tuple[Diagnostic, ...]]:
+    """Parse a filter of rows that stands at ``span``; findings point into it."""
+    return _parsed(_Place(text, span, _FILTER_EXAMPLE, of_rows=True))
+
+
+def _parsed(place: _Place) -> tuple[Condition | None, tuple[Diagnostic, ...]]:
     from lark import UnexpectedInput
 
-    place = _Place(text, span)
+    text = place.text
     if len(text) > _LONGEST:
         return None, (place.syntax(0, len(text), f"a condition of more than {_LONGEST} characters"),)
     try:
         tree = _parser().parse(text)
         first, times = tree.children
         expression = _expression(_tree(first), place)
-        return Condition(text, span, expression, _repeats(times, place)), ()
+        return Condition(text, place.whole, expression, _repeats(times, place)), ()
     except UnexpectedInput as error:
         return None, (_unexpected(error, place),)
     except _ConditionError as error:
@@ -123,6 +101,9 @@ class _Place:
 
     text: str
     whole: Span
+    example: str
+    of_rows: bool = False
+    """Whether it is a filter."""
 
     def span(self, start: int, end: int) -> Span:
         """A stretch of the condition; the whole string where it is not spelt as it reads."""
@@ -135,13 +116,13 @@ class _Place:
 
     def syntax(self, start: int, end: int, message: str) -> Diagnostic:
         return Diagnostic(
-            code=Code.CONDITION_SYNTAX.value, message=message, span=self.span(start, end), help=_EXAMPLE
+            code=Code.CONDITION_SYNTAX.value, message=message, span=self.span(start, end), help=self.example
         )
 
     def type_error(self, start: int, end: int, message: str) -> _ConditionError:
         code = Code.CONDITION_TYPE.value
         return _ConditionError(
-            Diagnostic(code=code, message=message, span=self.span(start, end), help=_EXAMPLE)
+            Diagnostic(code=code, message=message, span=self.span(start, end), help=self.example)
         )
 
 
@@ -158,22 +139,40 @@ def _expression(node: Tree[Token], place: _Place) -> Expression:
     """Make a typed expression of a parse tree."""
     match node.data:
         case "comparison":
-            left, sign, right = node.children
-            return Comparison(_operand(left, place), str(sign), _operand(right, place))
+            return _comparison(node, place)
         case "negated":
             return Not(_expression(_tree(node.children[0]), place))
         case "both" | "either":
             parts = tuple(_expression(_tree(child), place) for child in node.children)
             return Both(parts) if node.data == "both" else Either(parts)
     token = _token(node)
-    what = "a number" if node.data == "number" else "the value of a name, a number"
+    what = {"number": "a number", "text": "a text"}.get(node.data, "the value of a name")
     start, end = _ends(node)
     raise place.type_error(start, end, f"`{token}` is {what}; a condition compares it with something")
 
 
-def _operand(node: Tree[Token] | Token, place: _Place) -> Number | Ref:
+def _comparison(node: Tree[Token], place: _Place) -> Comparison:
+    left, sign, right = (
+        _operand(node.children[0], place),
+        str(node.children[1]),
+        _operand(node.children[2], place),
+    )
+    kinds = {type(left), type(right)}
+    start, end = _ends(node)
+    if kinds == {Text, Number}:
+        raise place.type_error(start, end, "a text is never a number, and the two cannot be compared")
+    if Text in kinds and sign not in _EQUALITY:
+        raise place.type_error(start, end, f"texts are compared with == and != only, not with {sign}")
+    return Comparison(left, sign, right)
+
+
+def _operand(node: Tree[Token] | Token, place: _Place) -> Operand:
     tree = _tree(node)
     start, end = _ends(tree)
+    if tree.data == "text":
+        if not place.of_rows:
+            raise place.type_error(start, end, "a condition of a hook compares numbers, and this is a text")
+        return Text(normal(str(_token(tree))[1:-1].replace("''", "'")))
     if tree.data == "number":
         value = float(_token(tree))
         if value in (float("inf"), float("-inf")):
@@ -188,6 +187,10 @@ def _repeats(token: Token | Tree[Token] | None, place: _Place) -> int:
     if token is None:
         return 1
     text = str(token)
+    if place.of_rows:
+        start = getattr(token, "start_pos", None) or 0
+        message = f"`for {text}` counts what happens one after the other, and a filter is about one row"
+        raise _ConditionError(place.syntax(start, start + len(text), message))
     if text.isdecimal() and len(text) <= _MOST_DIGITS and int(text) > 0:
         return int(text)
     start = getattr(token, "start_pos", None) or 0
@@ -232,39 +235,3 @@ def _unexpected(error: UnexpectedInput, place: _Place) -> Diagnostic:
         return place.syntax(max(end - 1, 0), end, message)
     start = token.start_pos or 0
     return place.syntax(start, start + len(token), f"`{token}` cannot stand here")
-
-
-def _names(part: Expression) -> Iterator[Ref]:
-    match part:
-        case Comparison(left=left, right=right):
-            yield from (side for side in (left, right) if isinstance(side, Ref))
-        case Not(part=inner):
-            yield from _names(inner)
-        case Both(parts=parts) | Either(parts=parts):
-            for inner in parts:
-                yield from _names(inner)
-
-
-def _truth(part: Expression, values: Mapping[str, float]) -> bool | None:
-    """True, false, or None for unknown (Kleene's three values)."""
-    match part:
-        case Comparison(left=left, sign=sign, right=right):
-            first, second = _value(left, values), _value(right, values)
-            return None if first is None or second is None else COMPARE[sign](first, second)
-        case Not(part=inner):
-            truth = _truth(inner, values)
-            return None if truth is None else not truth
-        case Both(parts=parts):
-            return _joined([_truth(inner, values) for inner in parts], decisive=False)
-        case Either(parts=parts):
-            return _joined([_truth(inner, values) for inner in parts], decisive=True)
-
-
-def _joined(truths: list[bool | None], *, decisive: bool) -> bool | None:
-    if decisive in truths:
-        return decisive
-    return None if None in truths else not decisive
-
-
-def _value(side: Number | Ref, values: Mapping[str, float]) -> float | None:
-    return side.value if isinstance(side, Number) else values.get(side.name)

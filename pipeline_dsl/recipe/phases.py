@@ -1,4 +1,4 @@
-"""Phases: stacks, mixes, contracts and hooks, each row on its own; ``checks`` looks across them."""
+"""Phases: stacks, mixes, stages, contracts and hooks, each row on its own; ``checks`` looks across them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pipeline_dsl.api.events import EVENTS
 from pipeline_dsl.api.records import Role
 from pipeline_dsl.diagnostics import Span
 from pipeline_dsl.recipe.codes import Code
-from pipeline_dsl.recipe.conditions import Condition, parse_condition
 from pipeline_dsl.recipe.contracts import read_contracts
 from pipeline_dsl.recipe.fields import Fields, fields_of
 from pipeline_dsl.recipe.findings import Findings
@@ -18,12 +17,14 @@ from pipeline_dsl.recipe.model import Hook, MixEntry, Phase, StackEntry, Use
 from pipeline_dsl.recipe.names import BASE_ROW, check_name
 from pipeline_dsl.recipe.refs import Ref
 from pipeline_dsl.recipe.rows import read_rows
+from pipeline_dsl.recipe.stages import read_stages
 from pipeline_dsl.recipe.suggest import suggestion
 from pipeline_dsl.recipe.uses import use_block, use_value
 from pipeline_dsl.recipe.values import kind_of
-from pipeline_dsl.syntax.nodes import Entry, Mapping, Scalar
+from pipeline_dsl.recipe.when import read_condition
+from pipeline_dsl.syntax.nodes import Entry, Mapping
 
-PHASE_KEYS = ("after", "task", "stack", "mix", "train", "retain", "hooks", "seed")
+PHASE_KEYS = ("after", "task", "stack", "mix", "stages", "train", "retain", "hooks", "seed")
 STACK_COLUMNS = ("adapter", "role")
 MIX_COLUMNS = ("data", "template", "weight", "limit", "repeat")
 HOOK_COLUMNS = ("on", "every", "when", "do")
@@ -48,6 +49,7 @@ def read_phase(entry: Entry, train: Mapping | None, findings: Findings) -> Phase
         task=fields.ref("task"),
         stack=_stack(fields, name),
         mix=_mix(fields, name),
+        stages=read_stages(fields),
         train=_train(fields, train, name.span),
         retain=read_contracts(fields),
         hooks=read_hooks(fields),
@@ -139,22 +141,10 @@ def _hook(row: Fields) -> Hook | None:
     if row.node("do") is None:
         row.missing("do", "name the action, for example evaluate, checkpoint, log or stop")
     every = row.whole("every", least=1)
-    condition = _condition(row)
+    condition = read_condition(row, "when", "loss < 0.01")
     if on and _event_exists(on, row.findings) and do:
         return Hook(on=on, every=every or 1, when=condition, do=do, span=row.span)
     return None
-
-
-def _condition(row: Fields) -> Condition | None:
-    node = row.node("when")
-    if node is None:
-        return None
-    if not isinstance(node, Scalar) or not isinstance(node.value, str):
-        row.wrong("when", "a condition in quotes", node, 'write for example when: "loss < 0.01"')
-        return None
-    condition, found = parse_condition(node.value, node.span)
-    row.findings.extend(found)
-    return condition
 
 
 def _event_exists(on: Ref, findings: Findings) -> bool:

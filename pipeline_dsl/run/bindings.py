@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +10,13 @@ from typing import Any
 from pipeline_dsl.api.contracts import Action, Controls
 from pipeline_dsl.api.events import Event, IterationCompleted, IterationStarted, TrainingEvent
 from pipeline_dsl.diagnostics import Source, Span
+from pipeline_dsl.plan.border import named, title
 from pipeline_dsl.plan.choose import make
 from pipeline_dsl.plan.model import HookPlan
 from pipeline_dsl.recipe.conditions import Condition, parse_condition
 from pipeline_dsl.registry import Catalog
-from pipeline_dsl.run.listeners import named
 
-Counts = list[list[int]]
+Json = dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -29,6 +30,28 @@ class _Binding:
     """How often its event came, where the event does not say so itself."""
     streak: int = 0
     """How often in a row its condition held, where it has to hold several times."""
+
+    @property
+    def title(self) -> str:
+        """What messages call the action."""
+        return title(self.plan.do)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether the action remembers something between events."""
+        return hasattr(self.action, "state")
+
+    def remembered(self) -> Any:
+        """What it remembers, as JSON gives it back."""
+        action: Any = self.action
+        with named(self.title, "its state"):
+            return json.loads(json.dumps(action.state()))
+
+    def recall(self, state: Any) -> None:
+        """Give it back what it remembered."""
+        action: Any = self.action
+        with named(self.title, "its restore"):
+            action.restore(state)
 
     def due(self, event: Event, values: Mapping[str, float]) -> bool:
         """Count the event; say whether the action is to act on it."""
@@ -61,19 +84,31 @@ class Bindings:
         """
         for binding in self._bindings:
             if binding.plan.on == event.name and binding.due(event, values):
-                do = binding.plan.do
-                with named(f"the action `{do.plugin}/{do.name}`", event.name):
+                with named(binding.title, event.name):
                     binding.action.act(event, values, controls)
 
-    @property
-    def counts(self) -> Counts:
-        """What has to be known to go on counting, for JSON."""
-        return [[b.seen, b.streak] for b in self._bindings]
+    def state(self) -> list[Json]:
+        """What has to be known to go on, for JSON: each hook's counts, and what its action remembers.
 
-    def go_on(self, counts: Any) -> None:
-        """Go on from counts of the same hooks."""
-        for binding, (seen, streak) in zip(self._bindings, counts, strict=True):
-            binding.seen, binding.streak = seen, streak
+        Raises:
+            MedrecipeError: an action failed, or remembers what JSON cannot hold; the message names it.
+        """
+        return [
+            {"seen": b.seen, "streak": b.streak} | ({"action": b.remembered()} if b.remembers else {})
+            for b in self._bindings
+        ]
+
+    def go_on(self, states: Sequence[Json]) -> None:
+        """Go on from what ``state`` gave for the same hooks.
+
+        Raises:
+            MedrecipeError: an action cannot take back what it remembered; the message names it.
+            ValueError: it is of other hooks.
+        """
+        for binding, state in zip(self._bindings, states, strict=True):
+            binding.seen, binding.streak = state["seen"], state["streak"]
+            if binding.remembers and "action" in state:
+                binding.recall(state["action"])
 
 
 def _count_of(event: Event) -> int | None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from pipeline_dsl.api.contracts import Adapter, LanguageModel, Model
 from pipeline_dsl.api.events import EvaluationCompleted
-from pipeline_dsl.api.records import LoadRequest, Score, StackLayer, StackReport
+from pipeline_dsl.api.records import LoadRequest, Role, Score, StackLayer, StackReport
+from pipeline_dsl.plan.border import working
 from pipeline_dsl.plan.choose import make
 from pipeline_dsl.plan.model import PhasePlan, Plan
 from pipeline_dsl.registry import Catalog
@@ -32,19 +33,25 @@ class Context:
     scores: Scores
     interrupts: Interrupts
     say: Callable[[str], None]
+    scoring: bool = True
+    """Whether tasks are scored at all."""
 
     def load_base(self, seed: int) -> LanguageModel:
         """Load the untouched base."""
         model: Model = make(self.catalog, self.plan.model)
-        return model.load(LoadRequest(device=self.plan.device, seed=seed))
+        with working(self.plan.model, "load"):
+            return model.load(LoadRequest(device=self.plan.device, seed=seed))
 
-    def attach(self, model: LanguageModel, phase: PhasePlan, *, trained: bool) -> StackReport:
+    def attach(
+        self, model: LanguageModel, phase: PhasePlan, *, trained: bool, stage: str | None = None
+    ) -> StackReport:
         """Put a phase's stack on a fresh base.
 
         Args:
             model: the base.
             phase: whose stack.
             trained: take the adapters that the phase trained as finished, not as to be trained.
+            stage: the finished stage from which they go on to be trained; None where they begin.
 
         Raises:
             ModelError: an adapter is damaged, or is not the one that belongs there.
@@ -52,27 +59,32 @@ class Context:
         layers = []
         for layer in phase.stack:
             own = layer.adapter in phase.trained
-            maker = phase if own and trained else self.plan.phase(layer.made_by) if layer.made_by else None
+            here = own and (trained or stage is not None)
+            maker = phase if here else self.plan.phase(layer.made_by) if layer.made_by else None
             folder = None
             if maker is not None:
-                manifest.verify(self.plan, maker, layer.adapter, self.folder)
-                folder = manifest.adapter_folder(self.folder, maker, layer.adapter)
+                of = stage if here else None
+                manifest.verify(self.plan, maker, layer.adapter, self.folder, of)
+                folder = manifest.adapter_folder(self.folder, maker, layer.adapter, of)
             adapter: Adapter = make(self.catalog, self.plan.adapters[layer.adapter])
-            role = "freeze" if own and trained else layer.role
+            role: Role = layer.role if not here else "freeze" if trained else "continue"
             layers.append(StackLayer(name=layer.adapter, role=role, adapter=adapter, folder=folder))
         top: Adapter = layers[-1].adapter
-        return top.attach(model, layers)
+        with working(self.plan.adapters[layers[-1].name], "attach"):
+            return top.attach(model, layers)
 
     def score_row(
         self, model: Callable[[], LanguageModel], row: str, tell: Callable[[str, Score], None]
     ) -> None:
-        """Score all tasks for a row of the matrix, but those known from before.
+        """Score all tasks for a row of the matrix, but those known from before; none in a run without scores.
 
         Args:
             model: gives the model, if it is needed.
             row: ``base`` or a phase.
             tell: is told of each score.
         """
+        if not self.scoring:
+            return
         known = self.scores.known(row)
         wanted = [t.name for t in self.plan.tasks if t.name not in known]
         new = self.scorer.score_all(model(), wanted, tell) if wanted else {}

@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline_dsl.api.errors import MedrecipeError
 from pipeline_dsl.api.records import Score
 from pipeline_dsl.plan.codes import PlanCode
+from pipeline_dsl.plan.data import prepare_data
 from pipeline_dsl.plan.estimate import identify
 from pipeline_dsl.plan.model import PhasePlan, Plan
 from pipeline_dsl.registry import Catalog
@@ -44,6 +45,7 @@ def evaluate_run(
     plan = stored_plan(folder)
     chosen = _phase(plan, phase or _last_finished(detail.phases, run_id))
     wanted = _tasks(plan, tasks)
+    prepare_data(plan, catalog, say)
     refuse_other_base(plan, identify(plan, catalog, say), folder)
     context = Context(
         plan=plan,

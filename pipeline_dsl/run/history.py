@@ -34,6 +34,10 @@ class PhaseSummary:
     adapter: str | None = None
     own_task: str | None = None
     metrics: Json | None = None
+    data: Json | None = None
+    """What its samples came to; None where that is not known, as for a stream."""
+    stages: tuple[Json, ...] = ()
+    """What its stages came to, if it has any."""
     reused_from: str | None = None
 
 
@@ -118,8 +122,14 @@ def _phase(folder: Path, name: str) -> PhaseSummary:
     data = read_json(path)
     if data is None:
         return PhaseSummary(name=name, status="damaged" if path.exists() else "pending")
-    known = ("fingerprint", "adapter", "own_task", "metrics", "reused_from")
-    return PhaseSummary(name=name, status=str(data.get("status")), **{k: data.get(k) for k in known})
+    known = ("fingerprint", "adapter", "own_task", "metrics", "data", "reused_from")
+    stages = data.get("stages")
+    return PhaseSummary(
+        name=name,
+        status=str(data.get("status")),
+        stages=tuple(s for s in stages if isinstance(s, dict)) if isinstance(stages, list) else (),
+        **{k: data.get(k) for k in known},
+    )
 
 
 def _folders(parent: Path) -> Iterator[Path]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pluggy
 
 from pipeline_dsl.api.errors import MedrecipeError
 from pipeline_dsl.api.events import EVENTS, Event
+from pipeline_dsl.plan.border import named
 from pipeline_dsl.registry import hook_manager
 
 
@@ -62,19 +62,6 @@ class Listeners:
                 failures.append(error)
         if failures:
             raise failures[0]
-
-
-@contextmanager
-def named(what: str, place: str) -> Iterator[None]:
-    """Let whatever a plugin's code raises end the run under that plugin's name."""
-    try:
-        yield
-    except MedrecipeError:
-        raise
-    except Exception as error:  # the plugin border
-        raise MedrecipeError(
-            f"{what} failed at {place}: {type(error).__name__}: {error}", help="repair it, or run without it"
-        ) from error
 
 
 def _hooks_of(name: str, listener: object) -> pluggy.HookRelay:

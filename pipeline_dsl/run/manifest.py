@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -23,28 +24,44 @@ _AGAIN = "put the original files back, or train the phase again with --fresh"
 
 
 def describe(
-    plan: Plan, phase: PhasePlan, adapter: str, folder: Path, run: RunFolder, report: StackReport
+    plan: Plan,
+    phase: PhasePlan,
+    adapter: str,
+    folder: Path,
+    run: RunFolder,
+    report: StackReport,
+    stage: str | None = None,
 ) -> Json:
-    """Make the manifest of an adapter whose files are in ``folder``."""
+    """Make the manifest of an adapter whose files are in ``folder``; ``stage``: it is not finished yet."""
     files = _files(folder)
     return {
         "schema_version": SCHEMA_VERSION,
         "adapter": adapter,
         "phase": phase.name,
+        "stage": stage,
         "recipe": plan.recipe,
         "fingerprint": phase.fingerprint,
         "sha256": digest(files),
         "files": files,
         **_scale(folder),
         "base": asdict(plan.base) if plan.base else None,
-        "parents": [_parent(plan, layer, run) for layer in below(phase, adapter)],
+        "parents": [_parent(plan, layer, run, folder) for layer in below(phase)],
+        "together": [
+            {
+                "adapter": x.adapter,
+                "role": x.role,
+                "folder": f"../{adapter_folder(run, phase, x.adapter).name}",
+            }
+            for x in phase.stack
+            if x.adapter in phase.trained and x.adapter != adapter
+        ],
         "merge": asdict(report.merge) if report.merge else None,
     }
 
 
-def below(phase: PhasePlan, adapter: str) -> tuple[LayerPlan, ...]:
-    """The layers of a phase's stack that were finished before and on which an adapter of it stands."""
-    return tuple(layer for layer in phase.stack if layer.made_by is not None and layer.adapter != adapter)
+def below(phase: PhasePlan) -> tuple[LayerPlan, ...]:
+    """The layers of a stack that were finished before: what the phase's adapters stand on or go on from."""
+    return tuple(layer for layer in phase.stack if layer.made_by is not None)
 
 
 def read(folder: Path) -> Json:
@@ -62,22 +79,24 @@ def read(folder: Path) -> Json:
     return manifest
 
 
-def verify(plan: Plan, phase: PhasePlan, adapter: str, run: RunFolder) -> Json:
+def verify(plan: Plan, phase: PhasePlan, adapter: str, run: RunFolder, stage: str | None = None) -> Json:
     """Return the manifest of an adapter of this run after making sure that it is the one that belongs there.
 
     Raises:
-        ModelError: it is damaged, it is another phase's or adapter's, or it stands on other adapters than
-            those that are here.
+        ModelError: it is damaged, it is another phase's or adapter's, or it stands on another base or on
+            other adapters than those that are here.
     """
-    folder = adapter_folder(run, phase, adapter)
+    folder = adapter_folder(run, phase, adapter, stage)
     manifest = read(folder)
-    if (manifest["fingerprint"], manifest["adapter"]) != (phase.fingerprint, adapter):
+    _refuse_other_base(adapter, manifest.get("base"), asdict(plan.base) if plan.base else None)
+    found = manifest["fingerprint"], manifest["adapter"], manifest.get("stage")
+    if found != (phase.fingerprint, adapter, stage):
         raise ModelError(
             f"the adapter in {folder} is `{manifest['adapter']}` of another phase than `{phase.name}`",
             code="MR467",
             help=_AGAIN,
         )
-    if [parent["sha256"] for parent in manifest["parents"]] != stands_on(plan, phase, adapter, run):
+    if [parent["sha256"] for parent in manifest["parents"]] != stands_on(plan, phase, run):
         raise ModelError(
             f"the adapter `{adapter}` was trained on other adapters than those that are here",
             code="MR467",
@@ -86,29 +105,45 @@ def verify(plan: Plan, phase: PhasePlan, adapter: str, run: RunFolder) -> Json:
     return manifest
 
 
-def stands_on(plan: Plan, phase: PhasePlan, adapter: str, run: RunFolder) -> list[str]:
-    """The sha256 of each adapter of this run on which one of a phase stands or is to stand.
+def _refuse_other_base(adapter: str, found: Any, here: Json | None) -> None:
+    """Raise ModelError where an adapter was trained on another base, or on the same in other bits."""
+    if isinstance(found, dict) and here is not None and found != here:
+        differs = ", ".join(
+            f"{name} {found.get(name)!r} instead of {here.get(name)!r}"
+            for name in sorted({*found, *here})
+            if found.get(name) != here.get(name)
+        )
+        raise ModelError(
+            f"the adapter `{adapter}` was trained on another base than the one that is here: {differs}",
+            code="MR467",
+            help="put it on the base that it was trained on, or train the phase again with --fresh",
+        )
+
+
+def stands_on(plan: Plan, phase: PhasePlan, run: RunFolder) -> list[str]:
+    """The sha256 of each adapter of this run on which those of a phase stand or are to stand.
 
     Raises:
         ModelError: one of them is damaged.
     """
-    makers = [(plan.phase(str(layer.made_by)), layer.adapter) for layer in below(phase, adapter)]
+    makers = [(plan.phase(str(layer.made_by)), layer.adapter) for layer in below(phase)]
     return [read(adapter_folder(run, maker, name))["sha256"] for maker, name in makers]
 
 
 def renamed(manifest: Json, plan: Plan, phase: PhasePlan, run: RunFolder) -> Json:
     """A manifest as it reads in a run in which phases may be called otherwise."""
-    parents = []
-    for layer, parent in zip(below(phase, manifest["adapter"]), manifest["parents"], strict=True):
+    parents, own = [], adapter_folder(run, phase, manifest["adapter"])
+    for layer, parent in zip(below(phase), manifest["parents"], strict=True):
         maker = plan.phase(str(layer.made_by))
-        folder = _relative(adapter_folder(run, maker, layer.adapter), run)
+        folder = _relative(adapter_folder(run, maker, layer.adapter), own)
         parents.append({**parent, "phase": maker.name, "folder": folder})
     return {**manifest, "phase": phase.name, "recipe": plan.recipe, "parents": parents}
 
 
-def adapter_folder(run: RunFolder, phase: PhasePlan, adapter: str) -> Path:
-    """Where a phase's adapter is."""
-    return run.adapter(phase.name, adapter, alone=len(phase.trained) == 1)
+def adapter_folder(run: RunFolder, phase: PhasePlan, adapter: str, stage: str | None = None) -> Path:
+    """Where a phase's adapter is, as the phase or one of its stages left it."""
+    folder = run.adapter(phase.name, adapter, alone=len(phase.trained) == 1)
+    return folder if stage is None else folder.parent / "stages" / stage / folder.name
 
 
 def _manifest(folder: Path) -> Json:
@@ -151,7 +186,7 @@ def _files(folder: Path, names: Json | None = None) -> Json:
     return {p.name: {"bytes": p.stat().st_size, "sha256": file_digest(p)} for p in paths}
 
 
-def _parent(plan: Plan, layer: LayerPlan, run: RunFolder) -> Json:
+def _parent(plan: Plan, layer: LayerPlan, run: RunFolder, own: Path) -> Json:
     maker = plan.phase(str(layer.made_by))
     folder = adapter_folder(run, maker, layer.adapter)
     manifest = read(folder)
@@ -159,7 +194,7 @@ def _parent(plan: Plan, layer: LayerPlan, run: RunFolder) -> Json:
         "adapter": layer.adapter,
         "role": layer.role,
         "phase": maker.name,
-        "folder": _relative(folder, run),
+        "folder": _relative(folder, own),
         "sha256": manifest["sha256"],
         "fingerprint": maker.fingerprint,
         "scale": manifest.get("scale"),
@@ -167,9 +202,9 @@ def _parent(plan: Plan, layer: LayerPlan, run: RunFolder) -> Json:
     }
 
 
-def _relative(folder: Path, run: RunFolder) -> str:
-    """An adapter's folder as seen from another phase's."""
-    return "../../" + folder.relative_to(run.path / "phases").as_posix()
+def _relative(folder: Path, own: Path) -> str:
+    """An adapter's folder as seen from another one's."""
+    return Path(os.path.relpath(folder, own)).as_posix()
 
 
 def _scale(folder: Path) -> Json:

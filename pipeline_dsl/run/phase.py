@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline_dsl.api.contracts import Adapter, LanguageModel
+from pipeline_dsl.api.contracts import LanguageModel
 from pipeline_dsl.api.errors import ModelError
 from pipeline_dsl.api.events import ExceptionRaised, ModelReady, PhaseEnd, PhaseStart
 from pipeline_dsl.api.records import StackReport, TrainOutcome
-from pipeline_dsl.plan.choose import make
 from pipeline_dsl.run import atomic, manifest, reuse
 from pipeline_dsl.run.context import Context
 from pipeline_dsl.run.desk import PhaseDesk
 from pipeline_dsl.run.judge import Verdict, judge
+from pipeline_dsl.run.memory import PhaseMemory, in_words
+from pipeline_dsl.run.saving import save_adapters
 from pipeline_dsl.run.selection import Choice, UnfinishedPhaseError
-from pipeline_dsl.run.training import train
+from pipeline_dsl.run.stages import Stages
+from pipeline_dsl.run.training import CHECKPOINTS, train
 
 RECORD = "phase.json"
 STANDING = frozenset({"trained", "finished", "reused", "rejected"})
@@ -39,6 +42,7 @@ class PhaseRun:
         self._began = time.monotonic()
         self._record = self._read()
         self._desk = PhaseDesk(context, choice.phase)
+        self._memory: PhaseMemory | None = None
 
     def run(self) -> str:
         """Return the status it ends with: ``finished``, ``reused`` or ``rejected``."""
@@ -55,6 +59,7 @@ class PhaseRun:
                 self._phase.name,
                 self._desk.tell_score,
             )
+            self._tell_memory()
         return self._end(judge(self._phase.retain, self._context.scores.retention(), self._phase.name))
 
     def failed(self, error: BaseException) -> None:
@@ -83,10 +88,9 @@ class PhaseRun:
         choice, context = self._choice, self._context
         source = None
         if choice.may_reuse:
-            below = {
-                name: manifest.stands_on(context.plan, self._phase, name, context.folder)
-                for name in self._phase.trained
-            }
+            below = dict.fromkeys(
+                self._phase.trained, manifest.stands_on(context.plan, self._phase, context.folder)
+            )
             source = reuse.find(self._phase, context.folder.path.parent, below)
         if source is None and not choice.may_train:
             raise UnfinishedPhaseError(self._phase.name)
@@ -96,8 +100,11 @@ class PhaseRun:
         """Train, write the adapters, and return the model that carries them."""
         self._record = {}
         self._write(status="running", metrics={})
+        stages = Stages(self._context, self._phase, self._desk)
+        stages.verify()
         model = self._context.load_base(self._phase.seed)
-        report = self._context.attach(model, self._phase, trained=False)
+        report = self._context.attach(model, self._phase, trained=False, stage=stages.last)
+        self._memory = PhaseMemory(model)
         self._desk.tell(
             ModelReady(
                 phase=self._phase.name,
@@ -107,22 +114,23 @@ class PhaseRun:
                 dtype=model.dtype,
             )
         )
-        outcome = train(self._context, self._phase, model, self._desk)
-        for name in self._phase.trained:
-            self._save(model, name, report)
-        self._write(status="trained", metrics=_metrics(outcome, report))
+        if self._phase.stages:
+            outcome = stages.train(model, report)
+            more: Json = {"stages": stages.to_json()}
+        else:
+            trained = train(self._context, self._phase, model, self._desk)
+            outcome = trained.outcome
+            more = {"data": asdict(trained.amounts) if trained.amounts else None}
+        save_adapters(self._context, self._phase, model, report)
+        self._write(status="trained", metrics=_metrics(outcome, report), **more)
         return model
 
-    def _save(self, model: LanguageModel, name: str, report: StackReport) -> None:
-        context = self._context
-        adapter: Adapter = make(context.catalog, context.plan.adapters[name])
-
-        def fill(folder: Path) -> None:
-            adapter.save(model, name, folder)
-            described = manifest.describe(context.plan, self._phase, name, folder, context.folder, report)
-            atomic.write_json(folder / manifest.NAME, described)
-
-        atomic.make_folder(manifest.adapter_folder(context.folder, self._phase, name), fill)
+    def _tell_memory(self) -> None:
+        """Note and say how much memory the phase took, where it was trained just now."""
+        if self._memory is not None:
+            found = self._memory.to_json()
+            self._write(metrics={**self._record["metrics"], "memory": found})
+            self._context.say(f"memory: {in_words(found)}")
 
     def _finished_model(self) -> LanguageModel:
         """The base with this phase's finished stack."""
@@ -134,9 +142,12 @@ class PhaseRun:
         earlier = _json(source / RECORD)
         reuse.take(source, self._context.plan, self._phase, self._context.folder)
         self._record = {}
-        self._write(status="reused", metrics=earlier["metrics"], reused_from=source.parent.parent.name)
+        more = {name: earlier[name] for name in ("data", "stages") if name in earlier}
+        origin = source.parent.parent.name
+        self._write(status="reused", metrics=earlier["metrics"], reused_from=origin, **more)
 
     def _end(self, verdicts: tuple[Verdict, ...]) -> str:
+        shutil.rmtree(self._folder / CHECKPOINTS, ignore_errors=True)  # its adapters are whole, and scored
         for verdict in verdicts:
             if verdict.broken or verdict.doubtful:
                 self._context.say(f"{self._phase.name}: retention of {verdict.text()}")
@@ -155,8 +166,8 @@ class PhaseRun:
     def _own_score(self) -> Json:
         if self._phase.task is None:
             return {}
-        score = self._context.scores.retention().cells[self._phase.name, self._phase.task]
-        return {self._phase.task: score.value}
+        score = self._context.scores.retention().cells.get((self._phase.name, self._phase.task))
+        return {self._phase.task: score.value} if score else {}
 
     def _adapter(self) -> str | None:
         """Where its first adapter is, relative to the run's folder."""
@@ -203,6 +214,7 @@ def _metrics(outcome: TrainOutcome, report: StackReport) -> Json:
         "loss": outcome.loss,
         "label_tokens": outcome.label_tokens,
         "stopped": outcome.stopped,
+        "kept_step": outcome.kept_step,
         "trainable_parameters": report.trainable_parameters,
         "total_parameters": report.total_parameters,
     }

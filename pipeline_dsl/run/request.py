@@ -25,6 +25,8 @@ class RunRequest:
     """First phase to run (``--from``); earlier ones must be finished and are reused."""
     fresh: bool = False
     """Train every phase, also where a finished one of the same fingerprint could be reused."""
+    scoring: bool = True
+    """Score tasks; False (``--no-evaluate``) only for plans in which nothing goes by scores."""
     resume: str | None = None
     """Id of a run to go on with, in its folder."""
     listeners: tuple[tuple[str, object], ...] = ()

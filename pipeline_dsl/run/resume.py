@@ -11,10 +11,12 @@ from pipeline_dsl.api.errors import LockedError, MachineError, MedrecipeError, M
 from pipeline_dsl.plan.choose import make, version_of
 from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.plan.hashing import library_versions, verify_files
-from pipeline_dsl.plan.model import Plan, ProviderRef, from_json, to_json
+from pipeline_dsl.plan.model import Plan, ProviderRef
+from pipeline_dsl.plan.plan_json import from_json, to_json
 from pipeline_dsl.registry import Catalog
 from pipeline_dsl.run import atomic, history
 from pipeline_dsl.run.folder import RunFolder
+from pipeline_dsl.run.logs import FILE as LOG
 from pipeline_dsl.run.redaction import is_redacted
 
 METRICS = "metrics.jsonl"
@@ -82,7 +84,8 @@ def reopen(plan: Plan, folder: RunFolder, runs: Path, catalog: Catalog) -> Earli
     _refuse_other_software(stored, catalog, folder)
     _refuse_other_recipe(stored, plan, folder)
     atomic.sweep(folder.path)
-    atomic.mend_lines(folder.path / METRICS)
+    for lines in (folder.path / METRICS, folder.path / LOG, *folder.path.glob("logs/*.jsonl")):
+        atomic.mend_lines(lines)
     return Earlier(
         plan=plan if redacted else stored,
         started=detail.started,
@@ -143,6 +146,7 @@ def _refs(plan: Plan) -> Iterator[ProviderRef]:
     for phase in plan.phases:
         yield phase.train
         yield from (m.template for m in phase.mix)
+        yield from (s.template for s in phase.stages if s.template is not None)
         yield from (h.do for h in phase.hooks)
 
 

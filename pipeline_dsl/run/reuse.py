@@ -37,7 +37,8 @@ def reusable(plan: Plan, runs: Path) -> dict[str, Reason]:
     for phase in plan.phases:
         ready = all(sources[name] is not None for name in phase.parents)
         sources[phase.name] = find(phase, project, _stands_on(phase, sources)) if ready else None
-    return {phase.name: _reason(phase, project, sources) for phase in plan.phases}
+    missing = "the base is not here yet" if plan.base is None else "its data is not all here yet"
+    return {phase.name: _reason(phase, project, sources, missing) for phase in plan.phases}
 
 
 def find(
@@ -93,17 +94,16 @@ def cells_in(run: Path) -> Sequence[Json]:
     return cells if isinstance(cells, list) else []
 
 
-def _reason(phase: PhasePlan, project: Path, sources: Mapping[str, Path | None]) -> Reason:
+def _reason(phase: PhasePlan, project: Path, sources: Mapping[str, Path | None], missing: str) -> Reason:
     source = sources[phase.name]
     if source is not None:
         run = source.parent.parent.name
         return Reason(phase=phase.name, reused_from=run, text=f"reused from run {run}: same fingerprint")
-    return Reason(phase=phase.name, reused_from=None, text=f"will run: {_why(phase, project, sources)}")
+    why = _why(phase, project, sources) if phase.fingerprint else missing
+    return Reason(phase=phase.name, reused_from=None, text=f"will run: {why}")
 
 
 def _why(phase: PhasePlan, project: Path, sources: Mapping[str, Path | None]) -> str:
-    if not phase.fingerprint:
-        return "the base is not here yet"
     again = [name for name in phase.parents if sources[name] is None]
     if again and find(phase, project) is not None:
         return f"it stands on {' and '.join(again)}"
@@ -121,10 +121,8 @@ def _stands_on(phase: PhasePlan, sources: Mapping[str, Path | None]) -> dict[str
     for name in phase.parents:
         if (source := sources[name]) is not None:
             shas |= {(name, described["adapter"]): described["sha256"] for described in _manifests(source)}
-    return {
-        adapter: [shas.get((str(x.made_by), x.adapter), "") for x in manifest.below(phase, adapter)]
-        for adapter in phase.trained
-    }
+    below = [shas.get((str(x.made_by), x.adapter), "") for x in manifest.below(phase)]
+    return dict.fromkeys(phase.trained, below)
 
 
 def _adapters(folder: Path) -> dict[str, list[str]]:

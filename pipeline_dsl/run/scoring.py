@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline_dsl.api.contracts import LanguageModel, Metric
 from pipeline_dsl.api.records import Sample, Score
+from pipeline_dsl.plan.border import working
 from pipeline_dsl.plan.choose import make
 from pipeline_dsl.plan.hashing import verify_files
 from pipeline_dsl.plan.mix import render
@@ -35,8 +36,10 @@ class Scorer:
                 self._plan, planned.data, planned.template, planned.limit, self._catalog
             )
         metric: Metric = make(self._catalog, planned.metric)
-        seen = model.observe(self._samples[task], metric.need, max_new_tokens=metric.max_new_tokens)
-        return metric.score(seen)
+        with working(self._plan.model, "observe"):
+            seen = model.observe(self._samples[task], metric.need, max_new_tokens=metric.max_new_tokens)
+        with working(planned.metric, "score"):
+            return metric.score(seen)
 
     def score_all(
         self, model: LanguageModel, tasks: Iterable[str], tell: Callable[[str, Score], None]

@@ -12,9 +12,13 @@ from typing import Any
 from pipeline_dsl.api.contracts import Executor, Tracker
 from pipeline_dsl.api.errors import MedrecipeError
 from pipeline_dsl.api.events import RunEnd, RunStart
+from pipeline_dsl.plan.border import named
 from pipeline_dsl.plan.choose import make
+from pipeline_dsl.plan.data import prepare_data
 from pipeline_dsl.plan.estimate import identify
-from pipeline_dsl.plan.model import Plan, to_json
+from pipeline_dsl.plan.inspection import inspect_data
+from pipeline_dsl.plan.model import Plan
+from pipeline_dsl.plan.plan_json import to_json
 from pipeline_dsl.registry import Catalog
 from pipeline_dsl.run import liveness, resume
 from pipeline_dsl.run.context import Context
@@ -22,8 +26,9 @@ from pipeline_dsl.run.desk import RunDesk
 from pipeline_dsl.run.environment import environment
 from pipeline_dsl.run.folder import RunFolder, new_folder
 from pipeline_dsl.run.interrupt import Interrupts
-from pipeline_dsl.run.listeners import Listeners, named
+from pipeline_dsl.run.listeners import Listeners
 from pipeline_dsl.run.lock import locked
+from pipeline_dsl.run.logs import RunLog
 from pipeline_dsl.run.phase import PhaseRun
 from pipeline_dsl.run.redaction import redact
 from pipeline_dsl.run.request import RunOutcome, RunRequest
@@ -41,7 +46,10 @@ def run_plan(request: RunRequest, catalog: Catalog) -> RunOutcome:
     Raises:
         MedrecipeError: the run failed for a reason that its user can act on; its folder says ``failed``.
     """
-    plan = identify(request.plan, catalog, request.say)
+    plan = prepare_data(request.plan, catalog, request.say)
+    if request.resume is None:
+        inspect_data(plan, catalog, request.say)
+    plan = identify(plan, catalog, request.say)
     earlier: resume.Earlier | None = None
     with ExitStack() as holding:
         if request.resume is None:
@@ -74,18 +82,26 @@ class _Crew:
     trackers: Sequence[tuple[str, Tracker]]
     executor: Executor
     listeners: Listeners
+    log: RunLog
 
     @classmethod
     def of(cls, plan: Plan, request: RunRequest, catalog: Catalog) -> _Crew:
         trackers = [(f"{ref.plugin}/{ref.name}", make(catalog, ref)) for ref in plan.trackers]
+        log = RunLog(request.secrets)
         return cls(
             trackers=trackers,
             executor=make(catalog, plan.executor),
-            listeners=Listeners([*catalog.listeners, *trackers, *request.listeners]),
+            listeners=Listeners([("the log", log), *catalog.listeners, *trackers, *request.listeners]),
+            log=log,
         )
 
 
 def _context(plan: Plan, folder: RunFolder, request: RunRequest, catalog: Catalog, crew: _Crew) -> Context:
+    def say(text: str) -> None:
+        crew.log.say(text)
+        request.say(text)
+
+    crew.log.open(folder.path)
     return Context(
         plan=plan,
         catalog=catalog,
@@ -93,8 +109,9 @@ def _context(plan: Plan, folder: RunFolder, request: RunRequest, catalog: Catalo
         listeners=crew.listeners,
         scorer=Scorer(plan, catalog),
         scores=Scores(plan, folder, request.runs, fresh=request.fresh),
-        interrupts=Interrupts(request.say),
-        say=request.say,
+        interrupts=Interrupts(say),
+        say=say,
+        scoring=request.scoring,
     )
 
 

@@ -8,10 +8,13 @@ from types import SimpleNamespace
 from pipeline_dsl.api import (
     GuardError,
     LinearShape,
+    Memory,
     ModelIdentity,
     ModelShape,
     NoOptions,
     Observation,
+    Preparation,
+    Prepared,
     Provider,
     StackReport,
     TrainOutcome,
@@ -27,23 +30,32 @@ class Language:
 
     def __init__(self) -> None:
         self.learned = 0
+        self.new_tokens, self.fresh_tokens = {}, {}
 
     def observe(self, samples, need, *, max_new_tokens=32):
         nll = 2.0 / (1 + self.learned)
         return [Observation(sample=s, nll=nll + 0.01 * i, tokens=1, text="") for i, s in enumerate(samples)]
+
+    def memory(self) -> Memory:
+        return Memory(kind="rss", used=2_000_000_000, peak=3_000_000_000)
 
     def close(self) -> None:
         pass
 
 
 class Model:
+    quantisation = ""
+
     def __init__(self, options) -> None:
         pass
 
     def prepare(self, say) -> None:
         pass
 
-    def identity(self) -> ModelIdentity:
+    def device(self, wanted: str) -> str:
+        return "cpu" if wanted == "auto" else wanted
+
+    def identity(self, device: str) -> ModelIdentity:
         return ModelIdentity(
             name="fake",
             revision="",
@@ -93,7 +105,14 @@ class Trainer:
     def __init__(self, options: TrainerOptions) -> None:
         self.options = options
 
-    def steps(self, samples: int) -> int:
+    def preparation(self):
+        return {}
+
+    def prepare(self, model, samples) -> Preparation:
+        rows = [Prepared(sample.id, (5, 1), 1) for sample in samples]
+        return Preparation(rows=rows, dropped=0, shortened=0, longest=2)
+
+    def steps(self, samples: int | None) -> int:
         return self.options.max_steps
 
     def train(self, job) -> TrainOutcome:

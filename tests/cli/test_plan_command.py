@@ -15,13 +15,14 @@ def test_a_plan_says_what_each_phase_stands_on_trains_and_costs(medrecipe, recip
     assert result.code == 0
     assert result.out.splitlines() == [
         "연습 (r.sdn)",
-        "base fake, fake, device auto, seed 42",
+        "base fake, fake, device cpu, seed 42",
         "",
         "1 하나: will run: no finished run of it",
         "  stack     base -> trains first",
         "  trains    50 of 1,050 parameters (4.8 %)",
         "  data      texts 100 %",
         "            3 samples and 21 tokens an epoch, 20 steps in all",
+        "  prepared  made anew",
         "  teaches   fluency",
         "",
         "2 two: will run: no finished run of it",
@@ -29,6 +30,7 @@ def test_a_plan_says_what_each_phase_stands_on_trains_and_costs(medrecipe, recip
         "  trains    50 of 1,050 parameters (4.8 %)",
         "  data      texts 100 %",
         "            3 samples and 21 tokens an epoch, 20 steps in all",
+        "  prepared  made anew",
         "",
         "2 phases to train in 40 steps",
     ]
@@ -50,6 +52,17 @@ def test_a_contract_is_put_into_words(medrecipe, recipe, row, words):
     retain = f"        retain |task, keep, drop, rise, otherwise|\n            {row}\n"
     recipe.write_text(text.replace("    two:\n", f"    two:\n{retain}"))
     assert f"  keeps     {words}\n" in medrecipe("plan", "r.sdn").out
+
+
+def test_stages_are_told_with_their_steps_and_ends(medrecipe, recipe):
+    rows = (
+        '            few, plain_text, 2, "fluency < 9 for 2", 0.5\n            all, null, null, null, null\n'
+    )
+    stages = f"        stages |stage, template, samples, until, at_most|\n{rows}"
+    recipe.write_text(recipe.read_text().replace("    two:\n", f"    two:\n{stages}"))
+    lines = medrecipe("plan", "r.sdn").out.splitlines()
+    at = lines.index("  stages    few: plain_text, at most 2 rows, at most 10 steps, until fluency < 9 for 2")
+    assert lines[at + 1] == "            all: at most 10 steps"
 
 
 def test_roles_are_told_apart(medrecipe, recipe):
@@ -77,10 +90,14 @@ def test_a_plan_on_a_model_that_is_not_here_says_what_it_can(process, recipe, tm
     assert (result.code, result.err) == (0, "")
     assert "base google/medgemma-4b-it (not here yet)" in result.out
     assert "3 samples an epoch, 20 steps in all" in result.out
-    missing = "trained parameters, tokens, what can be reused"
-    assert f"not known before the base is here: {missing} (google/medgemma-4b-it is not" in result.out
+    assert "of 4,3" in result.out, "parameters are counted on the published shapes"
+    missing = (
+        "tokens and what can be reused: not known yet, since google/medgemma-4b-it is not on this machine"
+    )
+    assert f"note: {missing}" in result.out
+    assert "note: the shapes of google/medgemma-4b-it are those that were published" in result.out
     data = json.loads(process("plan", "r.sdn", "--json", HF_HUB_CACHE=str(tmp_path / "empty")).out)
-    assert data["unknown"].startswith("google/medgemma-4b-it is not on this machine")
+    assert data["notes"][0].startswith(missing)
 
 
 def test_a_run_on_a_model_that_is_not_here_ends_with_4_before_anything_is_written(process, recipe, tmp_path):
@@ -103,9 +120,21 @@ def test_a_plan_says_what_will_be_reused(medrecipe, recipe):
     )
 
 
+def test_a_plan_says_whether_prepared_data_is_reused(medrecipe, recipe):
+    def prepared(*options):
+        plan = json.loads(medrecipe("plan", "r.sdn", "--json", *options).out)["plan"]
+        return [phase["estimate"]["prepared"] for phase in plan["phases"]]
+
+    assert prepared() == [["made anew"], ["made anew"]]
+    medrecipe("run", "r.sdn")
+    assert prepared() == [["reused"], ["reused"]]
+    assert "  prepared  reused\n" in medrecipe("plan", "r.sdn").out
+    assert prepared("--max-samples", "2") == [["made anew"], ["made anew"]]
+
+
 def test_a_plan_as_json_fits_the_exported_schema(medrecipe, recipe):
     data = json.loads(medrecipe("plan", "r.sdn", "--json").out)
-    assert (data["schema_version"], data["unknown"]) == (1, None)
+    assert (data["schema_version"], data["notes"]) == (1, [])
     assert [(p["name"], p["will"]) for p in data["phases"]] == [("하나", "run"), ("two", "run")]
     Draft202012Validator(record_schema(Plan, "a plan")).validate(data["plan"])
 

@@ -186,6 +186,25 @@ def test_while_tasks_are_scored_it_is_said_which_are_to_come(tell, screen):
     ]
 
 
+def test_a_stage_says_when_it_will_be_over_and_steps_go_on_through_all(tell, screen):
+    place = {"phase": "p", "total": 2}
+    tell(events.StageStarted(**place, stage="few", index=0, max_steps=1, until="exam >= 0.7 for 2"))
+    tell(events.Started(phase="p", step=0, max_steps=3, epoch=1))
+    tell(step(1, 3))
+    tell(events.Terminated(phase="p", step=1, max_steps=3, epoch=1, reason="stage `few`: exam >= 0.7 for 2"))
+    tell(events.StageCompleted(**place, stage="few", index=0, steps=1, stopped="stage `few`"))
+    tell(events.StageStarted(**place, stage="all", index=1, max_steps=2, until=None))
+    tell(events.Started(phase="p", step=1, max_steps=3, epoch=2))
+    tell(step(2, 3))
+    assert [line.partition("  loss")[0] for line in screen.lines] == [
+        "  stage 1/2 few: at most 1 step, until exam >= 0.7 for 2",
+        "  step 1/3",
+        "  stopped at step 1/3: stage `few`: exam >= 0.7 for 2",
+        "  stage 2/2 all: at most 2 steps",
+        "  step 2/3",
+    ]
+
+
 def run_start() -> events.RunStart:
     return events.RunStart(
         run="r", project="한국어", recipe="한국어", profile=None, phases=("p",), resumed=False

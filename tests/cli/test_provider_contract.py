@@ -22,6 +22,7 @@ SAMPLES = {
     "hub": {"name": "owner/name", "revision": "main"},
     "custom": {"prompt": "{question}", "completion": "{answer}"},
     "early_stop": {"monitor": "loss"},
+    "keep_best": {"task": "exam"},
 }
 CHECKS = [name for name in vars(ProviderContract) if name.startswith("test_") and "heavy" not in name]
 

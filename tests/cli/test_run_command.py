@@ -270,3 +270,43 @@ def test_a_value_of_the_environment_is_in_no_file_of_the_run(medrecipe, recipe, 
     assert medrecipe("run", "r.sdn").code == 0
     texts = {path: path.read_bytes() for path in (tmp_path / "runs").rglob("*") if path.is_file()}
     assert [path for path, written in texts.items() if b"geheim" in written] == []
+
+
+def test_without_evaluation_no_task_is_scored_and_the_run_says_so(medrecipe, recipe):
+    result = medrecipe("run", "r.sdn", "--no-evaluate")
+    assert (result.code, result.err) == (0, "")
+    assert "fluency" not in result.out
+    assert "no task was scored" in result.out.splitlines()
+    shown = medrecipe("runs", "show", run_id(result.out)).out
+    assert f"not scored; to score it: medrecipe run --resume {run_id(result.out)}" in shown.splitlines()
+    later = medrecipe("run", "--resume", run_id(result.out))
+    assert later.code == 0
+    assert "fluency           7.46          2.75*         1.97" in later.out.splitlines()
+    assert "not scored" not in medrecipe("runs", "show", run_id(result.out)).out
+
+
+def test_without_evaluation_a_recipe_that_goes_by_scores_is_refused_before_anything_is_done(
+    medrecipe, recipe, tmp_path
+):
+    text = recipe.read_text() + 'hooks |on, when, do|\n    epoch_completed, "fluency < 2", stop\n'
+    recipe.write_text(text)
+    result = medrecipe("run", "r.sdn", "--no-evaluate")
+    assert result.code == 2
+    assert "error[MR311]: without scores there is nothing to go by for the action `stop`" in result.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_command_to_go_on_with_a_run_without_evaluation_says_so_too(medrecipe, recipe):
+    result = medrecipe("run", "r.sdn", "--no-evaluate", "--set", "train.interrupt_at=3")
+    assert result.code == 130
+    assert f"to go on: medrecipe run --resume {run_id(result.out)} --no-evaluate" in result.out
+
+
+def test_what_was_said_is_in_the_log_of_the_run(medrecipe, recipe, tmp_path):
+    result = medrecipe("run", "r.sdn")
+    assert result.out.splitlines()[-2].endswith("; what was said, with times, in run.log there")
+    (log,) = (tmp_path / "runs").rglob("run.log")
+    assert f" run {run_id(result.out)} of 연습 begins: phases " in log.read_text(encoding="utf-8")
+    assert (
+        "log      run.log (in this folder)" in medrecipe("runs", "show", run_id(result.out)).out.splitlines()
+    )

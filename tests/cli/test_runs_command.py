@@ -130,7 +130,7 @@ def test_a_run_as_json(medrecipe, runs):
     run = data["run"]
     assert run["id"] == ID
     assert run["phases"] == [
-        {"name": "one", "status": "finished", "fingerprint": "f" * 64, "adapter": "phases/one/adapter", "own_task": "exam", "metrics": {"loss": 1.0}},
+        {"name": "one", "status": "finished", "fingerprint": "f" * 64, "adapter": "phases/one/adapter", "own_task": "exam", "metrics": {"loss": 1.0}, "data": None, "stages": []},
         {"name": "two", "status": "pending", "fingerprint": None, "adapter": None, "own_task": None, "metrics": None},
     ]  # fmt: skip
     assert run["retention"] == {
@@ -212,3 +212,36 @@ def test_json_holds_no_nan(medrecipe, runs):
     out = medrecipe("runs", "show", ID, "--json").out
     assert json.loads(out)["run"]["phases"][0]["metrics"] == {"loss": None, "best": None}
     assert "NaN" not in out
+
+
+def test_a_run_says_what_its_data_came_to_and_which_weights_it_ended_with(medrecipe, runs):
+    path = next(runs.rglob("phase.json"))
+    record = json.loads(path.read_text())
+    record["metrics"] |= {"stopped": "exam did not get better than 0.5 in 3 looks", "kept_step": 1040}
+    record["data"] = {"samples": 1200, "tokens": 34000, "longest": 700, "dropped": 1, "shortened": 20}
+    path.write_text(json.dumps(record))
+    lines = medrecipe("runs", "show", ID).out.splitlines()
+    at = lines.index(
+        "data of one: 1,200 samples of 34,000 tokens, the longest of 700; 1 was dropped; "
+        "20 were given shorter prompts"
+    )
+    assert lines[at + 1 : at + 3] == [
+        "training of one ended early: exam did not get better than 0.5 in 3 looks",
+        "weights of one: those of step 1,040",
+    ]
+
+
+def test_a_run_says_what_the_data_of_each_stage_came_to(medrecipe, runs):
+    path = next(runs.rglob("phase.json"))
+    record = json.loads(path.read_text())
+    record["stages"] = [
+        {"name": "short", "data": {"samples": 1, "tokens": 9, "longest": 9}},
+        {"name": "stream", "data": None},
+        {"name": "odd", "data": {"samples": "many"}},
+        "damaged",
+    ]
+    path.write_text(json.dumps(record))
+    lines = medrecipe("runs", "show", ID).out.splitlines()
+    assert [line for line in lines if line.startswith("data of")] == [
+        "data of one/short: 1 sample of 9 tokens, the longest of 9"
+    ]

@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from pipeline_dsl.api.events import EVENTS
+from pipeline_dsl.api.providers import DATA_WORDS
 from pipeline_dsl.cli.exported import exported
 from pipeline_dsl.cli.recipe_schema import recipe_schema
 from pipeline_dsl.cli.record_schema import record_schema
@@ -17,6 +18,7 @@ from pipeline_dsl.recipe.bind import TASK_COLUMNS, TOP_KEYS
 from pipeline_dsl.recipe.contracts import RETAIN_COLUMNS
 from pipeline_dsl.recipe.load import load_recipe, resolved
 from pipeline_dsl.recipe.phases import HOOK_COLUMNS, MIX_COLUMNS, PHASE_KEYS, STACK_COLUMNS
+from pipeline_dsl.recipe.stages import STAGE_COLUMNS
 from pipeline_dsl.registry import build_catalog, installed_plugins
 from pipeline_dsl.syntax.machine import read_record
 from pipeline_dsl.syntax.nodes import plain
@@ -80,7 +82,9 @@ def test_the_recipe_schema_has_every_key_of_the_language():
     assert columns(top["hooks"]) == columns(phase["hooks"]) == set(HOOK_COLUMNS)
     assert columns(phase["stack"]) == set(STACK_COLUMNS)
     assert columns(phase["mix"]) == set(MIX_COLUMNS)
+    assert columns(phase["stages"]) == set(STAGE_COLUMNS)
     assert columns(phase["retain"]) == set(RETAIN_COLUMNS)
+    assert set(top["data"]["additionalProperties"]["properties"]) == {*DATA_WORDS, "use", "like"}
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from pipeline_dsl.api import Kind, ModelIdentity, Provider, hookimpl
+from pipeline_dsl.api import Kind, ModelIdentity, PlacedRow, Provider, hookimpl
 from pipeline_dsl.diagnostics import Diagnostic
 from pipeline_dsl.plan.check import check_recipe
 from pipeline_dsl.plan.hashing import fingerprint, hash_files
-from pipeline_dsl.plan.model import Plan
+from pipeline_dsl.plan.model import Plan, ViewPlan
+from pipeline_dsl.plan.views import View
 from pipeline_dsl.recipe.load import load_recipe
 from pipeline_dsl.registry import Catalog, build_catalog
 
@@ -175,3 +176,28 @@ def plugin() -> Callable[..., Entry]:
 def failing() -> Callable[[str, BaseException], Entry]:
     """Makes plugins whose import raises."""
     return Entry
+
+
+@dataclass
+class Rows:
+    """Rows with the places ``f:1``, ``f:2`` …; it knows from where it was read and how far."""
+
+    given: list[Mapping[str, Any]]
+    starts: list[int] = field(default_factory=list)
+    read: int = 0
+
+    def rows(self, start: int = 0) -> Iterator[PlacedRow]:
+        self.starts.append(start)
+        for number, row in enumerate(self.given[start:], start + 1):
+            self.read += 1
+            yield PlacedRow(f"f:{number}", row)
+
+
+@pytest.fixture(scope="session")
+def view() -> Callable[..., View]:
+    """Makes views of rows with the words that are given; their source is a ``Rows``."""
+
+    def make(given: Iterable[Mapping[str, Any]], needs: tuple[str, ...] = (), **words: Any) -> View:
+        return View(name="exam", source=Rows(list(given)), plan=ViewPlan(**words), needs=needs)
+
+    return make

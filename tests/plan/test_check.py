@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline_dsl.api import Kind, MachineError, Need, Provider
+from pipeline_dsl.api import Kind, MachineError, Need, PlacedRow, Provider
 from pipeline_dsl.cli.exits import exit_code
 from pipeline_dsl.registry import build_catalog
 
@@ -188,7 +188,10 @@ def test_case_67_with_every_plugin_blocked_check_still_says_which_names_are_unkn
 
 def test_a_source_that_needs_what_this_machine_lacks_is_a_finding_and_no_crash(desk, recipe, plugin):
     class Locked:
-        def rows(self, limit=None):
+        def here(self):
+            return True
+
+        def rows(self, start=0):
             raise MachineError("no database driver", help="install one")
 
         def files(self):
@@ -205,8 +208,11 @@ def test_a_source_that_needs_what_this_machine_lacks_is_a_finding_and_no_crash(d
 @pytest.mark.parametrize("broken", ["rows", "files"])
 def test_a_source_that_breaks_is_told_under_its_plugins_name(desk, recipe, plugin, broken):
     class Broken:
-        def rows(self, limit=None):
-            return [{"text": "x"}] if broken != "rows" else 1 / 0
+        def here(self):
+            return True
+
+        def rows(self, start=0):
+            return iter([PlacedRow("db:1", {"text": "x"})]) if broken != "rows" else 1 / 0
 
         def files(self):
             return [] if broken != "files" else 1 / 0
@@ -285,8 +291,13 @@ def test_estimates_need_no_training_library_either_where_nothing_is_built(desk, 
     from pipeline_dsl.plan.hashing import hash_files
 
     class Model:
-        def identity(self):
-            raise ModelError("not built yet")
+        quantisation = ""
+
+        def device(self, wanted):
+            return "cpu"
+
+        def identity(self, device):
+            raise ModelError("not built yet", code="MR451")
 
         def shape(self):
             return ModelShape(parameters=100, linears={}, max_positions=8, vocabulary=8)
@@ -313,7 +324,7 @@ def test_estimates_need_no_training_library_either_where_nothing_is_built(desk, 
     assert (first.trainable_parameters, first.total_parameters) == (10, 110)
     assert (second.samples, second.total_parameters) == (4 + 1, 110)
     assert third.samples == 4
-    assert said == ["not known yet: not built yet"]
+    assert said == ["tokens and what can be reused: not known yet, since not built yet"]
     with pytest.raises(ModelError, match="cannot be built"):
         identify(plan, catalog, said.append)
 

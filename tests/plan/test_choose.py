@@ -253,6 +253,16 @@ def test_an_offer_that_is_no_list_of_providers_breaks_its_plugin_alone(plugin, o
     assert catalog.names(Kind.METRIC) == ("f1",)
 
 
+def test_a_source_with_an_option_that_is_a_word_of_the_language_is_broken(plugin):
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Options:
+        limit: int = option(1, doc="rows")
+
+    source = Provider(name="rows", summary="", factory=lambda _: None, options=Options)
+    catalog = build_catalog(entries=[plugin("mine", (Kind.SOURCE, source))])
+    assert "the source `rows` has an option `limit`, which is a word" in catalog.broken[0].reason
+
+
 def test_one_plugin_that_offers_a_name_twice_is_broken(plugin):
     catalog = build_catalog(
         entries=[plugin("twice", (Kind.METRIC, provider("f1")), (Kind.METRIC, provider("f1")))]

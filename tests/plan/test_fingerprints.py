@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline_dsl.api import DataError, Kind, Provider, option
+from pipeline_dsl.api import DataError, Kind, PlacedRow, Provider, option
 from pipeline_dsl.plan.hashing import base_fingerprint, digest, fingerprint, hash_files, verify_files
 from pipeline_dsl.registry import build_catalog, installed_plugins
 
@@ -188,6 +188,10 @@ def test_the_base_changes_all(desk):
         {"tokenizer_sha256": "c" * 64},
         {"revision": "x"},
         {"quantisation": "nf4"},
+        {"double_quant": True},
+        {"compute_dtype": "bfloat16"},
+        {"quantised_by": "bitsandbytes 0.51.0"},
+        {"dtype": "bfloat16"},
     ):
         other = replace(plan.base, **change)
         assert changed(plan, desk.plan(base=other)) == PHASES
@@ -250,8 +254,12 @@ def test_a_source_of_a_folder_is_known_by_what_is_in_it(desk, recipe, plugin, tm
         def files(self):
             return sorted(self.folder.iterdir())
 
-        def rows(self, limit=None):
-            return [{"text": f.read_text(encoding="utf-8")} for f in self.files()]
+        def here(self):
+            return True
+
+        def rows(self, start=0):
+            files = self.files()[start:]
+            return iter([PlacedRow(f"{f.name}:1", {"text": f.read_text(encoding="utf-8")}) for f in files])
 
     source = Provider(name="texts", summary="a folder", factory=Texts, options=Options)
     catalog = build_catalog(entries=[*installed_plugins(), plugin("mini", (Kind.SOURCE, source))])

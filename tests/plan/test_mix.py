@@ -7,10 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline_dsl.api import DataError, Sample
-from pipeline_dsl.plan.mix import PhaseSamples, Pool, phase_samples, render, row_id
+from pipeline_dsl.plan.mix import PhaseSamples, Pool, render, row_id
 
 
-def pool(name: str, count: int, weight: float) -> Pool:
+def phase_samples(plan, phase, catalog) -> PhaseSamples[Sample]:
+    """The samples of a phase's mix, not prepared."""
+    pools = [
+        Pool(samples=render(plan, m.data, m.template, m.limit, catalog), weight=m.weight, repeat=m.repeat)
+        for m in phase.mix
+    ]
+    return PhaseSamples(pools=tuple(pools), seed=phase.seed)
+
+
+def pool(name: str, count: int, weight: float) -> Pool[Sample]:
     samples = tuple(Sample(prompt="", completion=f"{name}{n}", id=f"{name}{n}") for n in range(count))
     return Pool(samples=samples, weight=weight)
 

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from pipeline_dsl.api import ModelError
-from pipeline_dsl.plan.model import SCHEMA_VERSION, from_json, to_json
+from pipeline_dsl.plan.model import SCHEMA_VERSION
+from pipeline_dsl.plan.plan_json import from_json, to_json
 
 HOOKS = """
 hooks |on, every, when, do|

@@ -52,6 +52,32 @@ def tiny_folder_of(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -
 
 
 @pytest.fixture(scope="session")
+def folder_of(tiny_folder_of: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """``tiny_folder_of`` that knows ``untied llama`` too: one whose output layer has rows of its own."""
+    untied = tmp_path_factory.mktemp("untied")
+
+    def of(architecture: str) -> Path:
+        if architecture != "untied llama":
+            return tiny_folder_of(architecture)
+        if not (untied / "config.json").is_file():
+            _untie(tiny_folder_of("llama"), untied)
+        return untied
+
+    return of
+
+
+def _untie(folder: Path, target: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    module = AutoModelForCausalLM.from_pretrained(folder)
+    module.config.tie_word_embeddings = False
+    module.lm_head.weight = torch.nn.Parameter(module.lm_head.weight.detach().flip(0).clone())
+    module.save_pretrained(target)
+    AutoTokenizer.from_pretrained(folder).save_pretrained(target)
+
+
+@pytest.fixture(scope="session")
 def tiny_model_folder(tiny_folder_of: Callable[..., Path]) -> Path:
     """A local folder with a very small, shortly pretrained Gemma 3."""
     return tiny_folder_of("gemma3", 24)

@@ -58,6 +58,28 @@ CASES: dict[Code, Wrong] = {
         "more than 64 files",
         {"beside": {"base.sdn": "seed: 1\n"}},
     ),
+    Code.PART_NEEDED: Wrong(
+        "tasks |task, data, template, metric, limit|\n    recall, e,",
+        "    f:\n        like: e\n        split: 0.9/0.1\n"
+        "tasks |task, data, template, metric, limit|\n    recall, f,",
+        "f",
+        "`f` is split: say which part is meant",
+    ),
+    Code.UNKNOWN_PART: Wrong(
+        "recall, e, plain", "recall, e.test, plain", "e.test", "`e` is not split: it has no part `test`"
+    ),
+    Code.SPLIT: Wrong(
+        "path: e.jsonl",
+        "path: e.jsonl\n        split: 0.9/0.2",
+        "0.9/0.2",
+        "the sum of the shares is 1.1, not 1",
+    ),
+    Code.USELESS_WORD: Wrong(
+        "path: e.jsonl",
+        "path: e.jsonl\n        shuffle_buffer: 5",
+        "shuffle_buffer",
+        "`data.e.shuffle_buffer` does nothing without `streaming`",
+    ),
     Code.UNKNOWN_PROFILE: Wrong("", "", "tyni", "there is no profile `tyni`", {"profile": "tyni"}),
     Code.USELESS_IN_PROFILE: Wrong("        seed: 7", "        extends: x", "extends", "has no effect"),
     Code.MALFORMED_SET: Wrong("", "", "seed", "`--set` needs a path and a value", {"sets": ["seed"]}),
@@ -106,6 +128,18 @@ CASES: dict[Code, Wrong] = {
     Code.UNKNOWN_EVENT: Wrong("epoch_completed,", "epoch_complete,", "epoch_complete", "there is no event"),
     Code.CONDITION_SYNTAX: Wrong("loss < 0.01", "loss < 0.01 0.02", "0.02", "`0.02` cannot stand here"),
     Code.CONDITION_TYPE: Wrong("loss < 0.01", "loss < 1 and 2", "2", "`2` is a number"),
+    Code.STAGE_WITHOUT_BOUND: Wrong(
+        "        retain",
+        "        stages |stage, samples|\n            few, 5\n            all, null\n        retain",
+        "few",
+        "`few` has no `at_most`",
+    ),
+    Code.STAGE_SHARES: Wrong(
+        "        retain",
+        "        stages |stage, at_most|\n            few, 0.7\n            all, 0.5\n        retain",
+        "all",
+        "ask for 120 % of the phase's steps",
+    ),
     Code.CONTRACT_BOUND: Wrong("recall, 0.9, warn", "recall, null, warn", "recall", "has no bound"),
     Code.CONTRACT_TWICE: Wrong(
         "recall, 0.9, warn", "recall, 0.9, warn\n            recall, 0.8, warn", "recall", "given twice"

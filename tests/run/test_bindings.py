@@ -130,7 +130,7 @@ def test_a_streak_goes_on_from_kept_counts(bind):
     for step in (1, 2):
         tell(before, completed(step, 0.1), loss=0.1)
     after, notes = bind(rule)
-    after.go_on(json.loads(json.dumps(before.counts)))
+    after.go_on(json.loads(json.dumps(before.state())))
     tell(after, completed(3, 0.1), loss=0.1)
     assert notes() == [3]
 
@@ -138,7 +138,7 @@ def test_a_streak_goes_on_from_kept_counts(bind):
 def test_counts_of_other_hooks_are_refused(bind):
     bindings, _ = bind(("iteration_completed", 1, None))
     with pytest.raises(ValueError, match="zip"):
-        bindings.go_on([[0, 0], [0, 0]])
+        bindings.go_on([{"seen": 0, "streak": 0}] * 2)
 
 
 def test_hooks_act_in_the_order_of_the_recipe(bind):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_dsl.api import DataError, GuardError, MachineError, MedrecipeError, ModelError, hookimpl
-from pipeline_dsl.plan.model import from_json
+from pipeline_dsl.plan.plan_json import from_json
 from pipeline_dsl.run.summary import read_summary
 
 PHASES = ("first", "second", "third")
@@ -218,7 +218,7 @@ def test_a_kept_contract_says_nothing(workshop, recipe, bound):
     task, _, rule = bound.partition(", ")
     text = recipe.replace("    third:", f"        retain:\n            {task}: {{{rule}}}\n    third:")
     assert workshop.run(text).status == "finished"
-    assert workshop.said == []
+    assert not [line for line in workshop.said if not line.startswith("memory: ")]
     assert workshop.phase("second")["contracts"][0]["broken"] is False
 
 
@@ -276,13 +276,15 @@ def test_a_failing_action_ends_the_run_under_its_name(workshop, hooked, recipe):
     assert workshop.phase("first")["status"] == "failed"
 
 
-def test_a_bug_of_a_trainer_passes_through_and_the_record_says_failed(workshop, with_train):
-    with pytest.raises(RuntimeError, match="the toy broke"):
+def test_a_bug_of_a_trainer_ends_the_run_under_its_name_and_the_record_says_failed(workshop, with_train):
+    said = "the trainer `toy_plugin/loop` failed at train: RuntimeError: the toy broke"
+    with pytest.raises(MedrecipeError, match=said) as caught:
         workshop.run(with_train("second", break_at=3))
     assert workshop.metadata()["status"] == "failed"
     assert [workshop.phase(p)["status"] for p in ("first", "second")] == ["finished", "failed"]
     (event,) = workshop.recorder.of("exception_raised")
-    assert (event.phase, event.message) == ("second", "RuntimeError: the toy broke")
+    assert (event.phase, event.message) == ("second", f"MedrecipeError: {said}")
+    assert (caught.value.exit_code, type(caught.value.__cause__)) == (1, RuntimeError)
     assert workshop.recorder.outline()[-2:] == ["exception_raised second", "run_end"]
 
 
@@ -357,7 +359,7 @@ def test_a_hook_of_one_phase_acts_in_that_phase(workshop, recipe):
 
 def test_a_hook_on_what_fails_acts_when_it_fails(workshop, hooked, with_train):
     text = hooked(with_train("second", break_at=3), "exception_raised, 1, null, {use: note, file: notes}")
-    with pytest.raises(RuntimeError):
+    with pytest.raises(MedrecipeError):
         workshop.run(text)
     assert [n["event"] for n in notes(workshop)] == ["exception_raised"]
 
@@ -366,7 +368,7 @@ def test_the_failure_of_what_acts_on_a_failure_does_not_hide_it(workshop, hooked
     text = hooked(
         with_train("second", break_at=3), "exception_raised, 1, null, {use: note, file: notes, fail: true}"
     )
-    with pytest.raises(RuntimeError, match="the toy broke"):
+    with pytest.raises(MedrecipeError, match="the toy broke"):
         workshop.run(text)
 
 
@@ -428,7 +430,7 @@ def test_stopping_at_a_score_after_the_training_does_nothing(workshop, hooked, r
     outcome = workshop.run(hooked(recipe, "evaluation_completed, 1, null, stop"))
     assert outcome.status == "finished"
     assert [workshop.phase(p)["metrics"]["steps"] for p in PHASES] == [6, 8, 10]
-    assert workshop.said == []
+    assert not [line for line in workshop.said if not line.startswith("memory: ")]
 
 
 def test_a_checkpoint_that_an_action_asks_for_is_written_once(workshop, hooked, recipe):
@@ -543,7 +545,7 @@ def test_case_74_runs_that_start_at_once_get_folders_of_their_own(workshop):
         "request = RunRequest(plan=plan, recipe_text='', runs=Path(sys.argv[1]), fresh=True)\n"
         "print(run_plan(request, build_catalog(local=plan.plugins)).id)\n"
     )
-    from pipeline_dsl.plan.model import to_json
+    from pipeline_dsl.plan.plan_json import to_json
 
     (workshop.folder / "plan.json").write_text(json.dumps(to_json(plan)), encoding="utf-8")
     command = [sys.executable, "-c", code, str(workshop.runs)]

@@ -47,7 +47,7 @@ def test_what_there_is_not_is_told(workshop, choices, code):
 
 
 def test_a_run_without_a_finished_phase_is_told(workshop, with_train):
-    with pytest.raises(RuntimeError):
+    with pytest.raises(MedrecipeError):
         workshop.run(with_train("first", break_at=1))
     with pytest.raises(MedrecipeError) as caught:
         evaluate(workshop, workshop.last.name)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_dsl.api import ModelError
-from pipeline_dsl.plan.model import from_json
+from pipeline_dsl.plan.plan_json import from_json
 from pipeline_dsl.run import manifest
 from pipeline_dsl.run.folder import RunFolder
 
@@ -51,6 +51,19 @@ def test_it_tells_what_an_adapter_is_and_stands_on(finished):
         assert beside["sha256"] == parent["sha256"]
     assert found["merge"]["adapters"] == ["a", "b"]
     assert verify(finished, "first", "a")["parents"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("quantisation", "nf4"), ("dtype", "bfloat16"), ("double_quant", True)]
+)
+def test_case_41_an_adapter_is_not_put_on_its_base_in_other_bits(finished, name, value):
+    file = adapter(finished[1], "first") / "stack.json"
+    content = json.loads(file.read_text("utf-8"))
+    content["base"][name] = value
+    file.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ModelError, match=f"another base than the one that is here: {name} ") as caught:
+        verify(finished, "first", "a")
+    assert (caught.value.code, caught.value.exit_code) == ("MR467", 4)
 
 
 @pytest.mark.parametrize("place", [0, 5, 40])

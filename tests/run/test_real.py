@@ -15,7 +15,8 @@ import pytest
 
 from pipeline_dsl.plan.check import check_recipe
 from pipeline_dsl.plan.hashing import hash_files
-from pipeline_dsl.plan.model import Plan, from_json, to_json
+from pipeline_dsl.plan.model import Plan
+from pipeline_dsl.plan.plan_json import from_json, to_json
 from pipeline_dsl.recipe.load import load_recipe
 from pipeline_dsl.registry import build_catalog
 from pipeline_dsl.run.evaluate import evaluate_run
@@ -76,7 +77,7 @@ TERMS = [
 PROCESS = """
 import json, sys
 from pathlib import Path
-from pipeline_dsl.plan.model import from_json
+from pipeline_dsl.plan.plan_json import from_json
 from pipeline_dsl.registry import build_catalog
 from pipeline_dsl.run.request import RunRequest
 from pipeline_dsl.run.start import run_plan

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_dsl.api import DataError, LockedError, MachineError, MedrecipeError, ModelError
-from pipeline_dsl.plan.model import to_json
+from pipeline_dsl.plan.plan_json import to_json
 from pipeline_dsl.run.history import UnknownRunError
 from pipeline_dsl.run.lock import NAME as LOCK
 from pipeline_dsl.run.lock import locked
@@ -22,7 +22,7 @@ PHASES = ("first", "second", "third")
 PROCESS = """
 import json, sys
 from pathlib import Path
-from pipeline_dsl.plan.model import from_json
+from pipeline_dsl.plan.plan_json import from_json
 from pipeline_dsl.registry import build_catalog
 from pipeline_dsl.run.request import RunRequest
 from pipeline_dsl.run.start import run_plan
@@ -53,7 +53,7 @@ def in_a_process(workshop, plan, *words: str) -> subprocess.CompletedProcess[str
 
 
 def own_plan(folder: Path):
-    from pipeline_dsl.plan.model import from_json
+    from pipeline_dsl.plan.plan_json import from_json
 
     return from_json(json.loads((folder / "plan.json").read_text("utf-8")))
 
@@ -93,7 +93,7 @@ def test_a_rejected_run_that_is_resumed_is_rejected_again(workshop, recipe):
 
 def test_a_failed_run_goes_on_once_the_cause_is_gone(workshop, with_train, once):
     text = with_train("second", break_at=3, save_steps=2, once=once)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(MedrecipeError):
         workshop.run(text)
     done = workshop.run(text, resume=workshop.last.name)
     assert done.status == "finished"

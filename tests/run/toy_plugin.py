@@ -18,8 +18,10 @@ from typing import Any
 
 from pipeline_dsl.api import (
     Control,
+    DataError,
     GuardError,
     LinearShape,
+    Memory,
     MergeProof,
     ModelError,
     ModelIdentity,
@@ -27,6 +29,8 @@ from pipeline_dsl.api import (
     Need,
     NoOptions,
     Observation,
+    Preparation,
+    Prepared,
     Provider,
     Score,
     StackReport,
@@ -37,6 +41,8 @@ from pipeline_dsl.api import (
 )
 
 Table = dict[str, float]
+END = 0
+"""The end mark; all other tokens are letters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +70,11 @@ class ToyLanguageModel:
     device: str = "cpu"
     dtype: str = "float32"
     ends: frozenset[int] = frozenset()
+    new_tokens: dict[int, str] = field(default_factory=dict)
+    fresh_tokens: dict[int, str] = field(default_factory=dict)
 
     def encode(self, sample):
-        return [0], 0
+        return [*map(ord, sample.completion), END], 0
 
     def observe(self, samples, need, *, max_new_tokens=32):
         seen = []
@@ -75,6 +83,9 @@ class ToyLanguageModel:
             text = sample.completion if known >= 1 else ""
             seen.append(Observation(sample=sample, nll=1 / (1 + known), tokens=1, text=text))
         return seen
+
+    def memory(self) -> Memory:
+        return Memory(kind="rss", used=2_000_000_000, peak=3_000_000_000)
 
     def close(self) -> None:
         LOADED.append("close")
@@ -85,6 +96,8 @@ LOADED: list[str] = []
 
 
 class Toy:
+    quantisation = ""
+
     def __init__(self, options: ToyOptions) -> None:
         self.options = options
 
@@ -92,7 +105,10 @@ class Toy:
         if self.options.missing:
             raise ModelError("the toy is not here")
 
-    def identity(self) -> ModelIdentity:
+    def device(self, wanted: str) -> str:
+        return "cpu" if wanted == "auto" else wanted
+
+    def identity(self, device: str) -> ModelIdentity:
         weights = hashlib.sha256(self.options.weights.encode()).hexdigest()
         return ModelIdentity(
             name="toy", revision="", weights_sha256=weights, tokenizer_sha256="", chat_template_sha256="",
@@ -176,7 +192,17 @@ class ToyTrainer:
     def __init__(self, options: TrainOptions) -> None:
         self.options = options
 
-    def steps(self, samples: int) -> int:
+    def preparation(self) -> Mapping[str, Any]:
+        return {}
+
+    def prepare(self, model, samples) -> Preparation:
+        rows = [Prepared(s.id, model.encode(s)[0], 1) for s in samples]
+        longest = max((len(row.ids) for row in rows), default=0)
+        return Preparation(rows=rows, dropped=0, shortened=0, longest=longest)
+
+    def steps(self, samples: int | None) -> int:
+        if samples is None:
+            raise DataError("the toys do not know where a stream ends")
         return self.options.epochs * samples
 
     def train(self, job) -> TrainOutcome:
@@ -188,7 +214,7 @@ class _Loop:
         self.options = options
         self.job = job
         self.size = len(job.samples)
-        self.total = options.epochs * self.size
+        self.total = options.epochs * self.size if job.max_steps is None else job.max_steps
         self.module = job.model.module
         self.stop: str | None = None
         self.save = False
@@ -221,15 +247,19 @@ class _Loop:
             self.tell(events.Completed, step, done=True)
         else:
             self.tell(events.Terminated, step, done=True, reason=self.stop)
+        stopped = self.stop if step < self.total else None
         return TrainOutcome(
-            steps=step, epochs=step / self.size, loss=0.5, label_tokens=step, stopped=self.stop
-        )
+            steps=step, epochs=step / self.size, loss=0.5, label_tokens=step, stopped=stopped,
+            kept_step=self.take_kept(),
+        )  # fmt: skip
 
     def tell(self, kind, step, *, done=False, **more) -> None:
         epoch = max(0, step - int(done)) // self.size + 1
         event = kind(phase=self.job.phase, step=step, max_steps=self.total, epoch=epoch, **more)
         control: Control = self.job.fire(event)
         self.save |= control.checkpoint
+        if control.keep:
+            self.put(self.job.folder / f"{step}.kept")
         if control.stop and self.stop is None:
             self.stop = control.reason or "told to"
 
@@ -243,7 +273,8 @@ class _Loop:
                     *(t for x in self.module.layers.values() for t in x["table"]),
                 }:
                     table[text] = table.get(text, 0.0) - self.options.forget
-            table[sample.completion] = table.get(sample.completion, 0.0) + 1.0
+            completion = "".join(map(chr, sample.ids[:-1]))
+            table[completion] = table.get(completion, 0.0) + 1.0
             layer["trace"] = hashlib.sha256(
                 f"{layer['trace']}/{sample.id}/{self.job.seed}".encode()
             ).hexdigest()
@@ -265,19 +296,37 @@ class _Loop:
             os._exit(9)
 
     def start(self) -> int:
-        found = sorted(self.job.folder.glob("*.json"), key=lambda p: int(p.stem))
-        if not found or not self.job.resume:
-            return 0
-        kept = json.loads(found[-1].read_text("utf-8"))
-        self.module.layers.update(kept)
-        return int(found[-1].stem)
+        found = self.found("json")
+        begin = int(found[-1].stem) if found and self.job.resume else 0
+        for path in self.found("kept"):
+            if int(path.stem) > begin:
+                path.unlink()
+        if begin:
+            self.take(found[-1])
+        return begin
+
+    def found(self, kind: str) -> list[Path]:
+        return sorted(self.job.folder.glob(f"*.{kind}"), key=lambda p: int(p.stem))
+
+    def take(self, path: Path) -> None:
+        self.module.layers.update(json.loads(path.read_text("utf-8")))
+
+    def take_kept(self) -> int | None:
+        kept = self.found("kept")
+        if not kept:
+            return None
+        self.take(kept[-1])
+        return int(kept[-1].stem)
+
+    def put(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        layers = {name: self.module.layers[name] for name in self.module.trained}
+        path.write_text(json.dumps(layers, ensure_ascii=False), encoding="utf-8")
 
     def write(self, step) -> None:
         self.save = False
-        self.job.folder.mkdir(parents=True, exist_ok=True)
-        kept = {name: self.module.layers[name] for name in self.module.trained}
         path = self.job.folder / f"{step}.json"
-        path.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
+        self.put(path)
         self.tell(events.CheckpointSaved, step, done=True, folder=str(path))
 
 

@@ -86,14 +86,22 @@ def test_there_are_right_and_wrong_examples_of_both_parts():
 
 def test_every_key_word_and_event_is_in_the_reference():
     from pipeline_dsl.api.events import EVENTS
+    from pipeline_dsl.api.providers import DATA_WORDS
     from pipeline_dsl.plan.hooks import ALWAYS
     from pipeline_dsl.recipe.bind import TASK_COLUMNS, TOP_KEYS
     from pipeline_dsl.recipe.contracts import OTHERWISE, RETAIN_COLUMNS
+    from pipeline_dsl.recipe.data import PII
+    from pipeline_dsl.recipe.model import PARTS
     from pipeline_dsl.recipe.phases import HOOK_COLUMNS, MIX_COLUMNS, PHASE_KEYS, ROLES, STACK_COLUMNS
+    from pipeline_dsl.recipe.stages import STAGE_COLUMNS
 
     meaning = REFERENCE.split("\n## Meaning\n")[1]
     tables = (TOP_KEYS, PHASE_KEYS, TASK_COLUMNS, STACK_COLUMNS, MIX_COLUMNS, RETAIN_COLUMNS, HOOK_COLUMNS)
-    words = {word for table in (*tables, OTHERWISE, ROLES, ALWAYS) for word in table}
+    words = {
+        word
+        for table in (*tables, STAGE_COLUMNS, OTHERWISE, ROLES, ALWAYS, DATA_WORDS, PII, PARTS)
+        for word in table
+    }
     quoted = set(re.findall(r"`([a-z_]+)`", meaning))
     assert words - quoted == set()
     assert {event.name for event in EVENTS} <= set(re.findall(r"[a-z_]+", meaning))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+
+from medrecipe_plugins.models._quantisation import scales
 
 _HASH_UP_TO = 10**9
 """Parameters up to which every byte is hashed; above it, sums and norms of each tensor."""
@@ -26,13 +29,18 @@ class Attached:
 
 
 def frozen_digest(module: Any) -> str:
-    """Return a hash of all parameters that are not trained: the same before and after training."""
+    """Return a hash of all parameters that are not trained: the same before and after training.
+
+    Packed weights count with the scales that give them their meaning, whole whatever their size: a sum says
+    little about bytes of which each holds two weights.
+    """
     frozen = [(name, p) for name, p in module.named_parameters() if not p.requires_grad]
     whole = sum(p.numel() for _, p in frozen) <= _HASH_UP_TO
     digest = hashlib.sha256()
-    for name, parameter in frozen:
-        digest.update(f"{name} {tuple(parameter.shape)} {parameter.dtype}\n".encode())
-        digest.update(_content(parameter.detach()) if whole else _summary(parameter.detach()))
+    for name, tensor in itertools.chain(frozen, scales(module)):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+        exact = whole or not tensor.is_floating_point()
+        digest.update(_content(tensor.detach()) if exact else _summary(tensor.detach()))
     return digest.hexdigest()
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
+from peft import LoraConfig
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from medrecipe_plugins.adapters import _state
 from medrecipe_plugins.models._checkpoint import verify_safetensors
 from pipeline_dsl.api import ModelError, StackLayer
 
@@ -19,7 +20,6 @@ WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 _WEIGHT_CHANGING = ("pissa", "olora", "corda", "loftq", "lora_ga")
 _NOT_SUPPORTED = (
     "modules_to_save",
-    "trainable_token_indices",
     "layer_replication",
     "target_parameters",
     "megatron_config",
@@ -79,10 +79,10 @@ def load_weights(peft: Any, layer: StackLayer, name: str) -> None:
     """Fill an adapter that is in place from its file; every tensor must be used, and none missing."""
     path = saved_folder(layer) / WEIGHTS
     tensors = read_tensors(path)
-    expected = get_peft_model_state_dict(peft, adapter_name=name, save_embedding_layers=False)
+    expected = _state.read(peft, name)
     _compare(layer, path, tensors, expected)
-    set_peft_model_state_dict(peft, tensors, adapter_name=name)
-    placed = get_peft_model_state_dict(peft, adapter_name=name, save_embedding_layers=False)
+    _state.write(peft, tensors, name)
+    placed = _state.read(peft, name)
     for key, tensor in tensors.items():
         if not torch.equal(placed[key].cpu(), tensor.to(placed[key].dtype)):
             raise ModelError(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from peft import get_peft_model_state_dict
-
+from medrecipe_plugins.adapters import _state
 from medrecipe_plugins.adapters._attached import Attached, frozen_digest
 from medrecipe_plugins.adapters._merge import merge
 from medrecipe_plugins.adapters._stack import put_on
+from medrecipe_plugins.models._quantisation import real_size
 from pipeline_dsl.api import LanguageModel, MergeProof, ModelError, StackLayer, StackReport
 
 
@@ -34,23 +34,29 @@ def attach(model: LanguageModel, layers: Sequence[StackLayer]) -> StackReport:
         },
         frozen=frozen_digest(model.module),
     )
+    handle.fresh_tokens = _fresh_tokens(model, active)
     return _report(model, proof)
 
 
 def _report(model: LanguageModel, proof: MergeProof | None) -> StackReport:
     parameters = list(model.module.named_parameters())
-    trainable = [(name, p.numel()) for name, p in parameters if p.requires_grad]
+    trainable = [(name, real_size(p)) for name, p in parameters if p.requires_grad]
     return StackReport(
         trainable=tuple(name for name, _ in trainable),
         trainable_parameters=sum(n for _, n in trainable),
-        total_parameters=sum(p.numel() for _, p in parameters),
+        total_parameters=sum(real_size(p) for _, p in parameters),
         merge=proof,
     )
 
 
 def _weights(model: LanguageModel, name: str) -> dict[str, Any]:
-    state = get_peft_model_state_dict(model.module, adapter_name=name, save_embedding_layers=False)
-    return {key: tensor.detach().cpu().clone() for key, tensor in state.items()}
+    return {key: tensor.detach().cpu().clone() for key, tensor in _state.read(model.module, name).items()}
+
+
+def _fresh_tokens(model: LanguageModel, layers: Sequence[StackLayer]) -> Mapping[int, str]:
+    """Return the added tokens whose rows a new adapter trains."""
+    new = any(layer.role == "train" and layer.adapter.options.train_new_tokens for layer in layers)
+    return model.new_tokens if new else {}
 
 
 def _refuse_illegal(model: LanguageModel, layers: Sequence[StackLayer]) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 import torch
 from peft.tuners.lora import LoraLayer
 
+from medrecipe_plugins.adapters import _token_rows
 from medrecipe_plugins.adapters._loading import saved_config
 from medrecipe_plugins.adapters._stack import put_on
+from medrecipe_plugins.models._quantisation import is_quantised
 from pipeline_dsl.api import LanguageModel, MergeProof, ModelError, StackLayer
 
 PROBES = (
@@ -29,11 +31,11 @@ def merge(model: LanguageModel, layers: Sequence[StackLayer]) -> tuple[Any, Merg
     """Return the base with the layers folded in, and the proof; ModelError where the proof fails.
 
     Plain LoRA is summed over all layers in fp32 and rounded once. A DoRA adapter rescales what is below it,
-    so that with one among them each layer is folded in by itself, in order.
+    so that with one among them each layer is folded in by itself, in order; so it is where several adapters
+    trained the rows of added tokens, of which the last one's hold.
     """
     _refuse_quantised(model)
-    dora = any(saved_config(layer).use_dora for layer in layers)
-    groups = [[layer] for layer in layers] if dora else [list(layers)]
+    groups = [[layer] for layer in layers] if _one_by_one(layers) else [list(layers)]
     rows = _probe_rows(model)
     base, steps = model.module, []
     for group in groups:
@@ -48,6 +50,12 @@ def merge(model: LanguageModel, layers: Sequence[StackLayer]) -> tuple[Any, Merg
     )
     _refuse_unproven(proof)
     return base, proof
+
+
+def _one_by_one(layers: Sequence[StackLayer]) -> bool:
+    configs = [saved_config(layer) for layer in layers]
+    with_rows = sum(bool(config.trainable_token_indices) for config in configs)
+    return with_rows > 1 or any(config.use_dora for config in configs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,11 +108,7 @@ def _refuse_unproven(proof: MergeProof) -> None:
 
 
 def _refuse_quantised(model: LanguageModel) -> None:
-    module = model.module
-    named = getattr(getattr(model, "identity", None), "quantisation", "")
-    marked = getattr(module, "quantization_method", None) is not None
-    packed = any(not p.is_floating_point() or p.element_size() == 1 for p in module.parameters())
-    if named or marked or packed:
+    if is_quantised(model.module):
         raise ModelError(
             "adapters cannot be merged into a quantised base: most of their training would be rounded away",
             help="keep them active with freeze, or load the base in 16 bits",
@@ -120,6 +124,7 @@ def _fold(peft: Any, adapters: Sequence[str]) -> Any:
         for layer in peft.modules():
             if isinstance(layer, LoraLayer):
                 _fold_layer(layer, adapters)
+    _token_rows.fold(peft, adapters)
     return peft.unload()
 
 
@@ -136,6 +141,7 @@ def _fold_layer(layer: Any, adapters: Sequence[str]) -> None:
 def _probe_rows(model: LanguageModel) -> list[torch.Tensor]:
     tokenizer = model.tokenizer
     rows = [tokenizer(text, verbose=False).input_ids[:64] for text in PROBES]
+    rows += [list(model.new_tokens)[:64]] if model.new_tokens else []
     return [torch.tensor([row], device=model.device) for row in rows]
 
 

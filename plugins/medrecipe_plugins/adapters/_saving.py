@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, get_peft_model_state_dict
+from peft import LoraConfig
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import save as to_bytes
 
+from medrecipe_plugins.adapters import _state
 from medrecipe_plugins.adapters._attached import Attached, frozen_digest
 from medrecipe_plugins.adapters._loading import CONFIG, WEIGHTS
 from pipeline_dsl.api import GuardError, LanguageModel, MachineError, ModelError
@@ -28,7 +29,7 @@ def save(model: LanguageModel, name: str, folder: Path) -> None:
     if attached is None or name not in attached.names:
         raise ModelError(f"the adapter {name} is not on this model", code="MR461")
     inside = attached.names[name]
-    state = get_peft_model_state_dict(model.module, adapter_name=inside, save_embedding_layers=False)
+    state = _state.read(model.module, inside)
     tensors = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in sorted(state.items())}
     verify_finite(name, tensors)
     verify_effect(name, tensors, attached.first_weights.get(name))

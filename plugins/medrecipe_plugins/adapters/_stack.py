@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,21 +11,24 @@ import torch
 from peft import LoraConfig, PeftModelForCausalLM
 from peft.tuners.lora import LoraLayer
 
-from medrecipe_plugins.adapters import _targets
+from medrecipe_plugins.adapters import _targets, _together, _token_rows
 from medrecipe_plugins.adapters._loading import load_weights, saved_config
 from medrecipe_plugins.adapters._noise import expected_warnings
+from medrecipe_plugins.models._quantisation import is_quantised
 from medrecipe_plugins.models._shape import linear_shapes, not_text
 from pipeline_dsl.api import GuardError, LanguageModel, ModelError, StackLayer
 
 _PARTS = ("lora_A", "lora_B", "lora_magnitude_vector")
 _TRAINED = ("train", "continue")
+_WEIGHT_CHANGING = ("olora", "pissa")
 
 
 def put_on(model: LanguageModel, base: Any, layers: Sequence[StackLayer]) -> tuple[Any, dict[str, str]]:
     """Return the base with adapters, bottom first and all active, and PEFT's names by the recipe's."""
     names = {layer.name: peft_name(layer.name, base) for layer in layers}
     configs = {layer.name: _config(model, base, layer) for layer in layers}
-    _refuse_mixed_dora(configs)
+    _together.refuse_dora([name for name, config in configs.items() if config.use_dora], len(configs))
+    _together.refuse_rows([name for name, config in configs.items() if config.trainable_token_indices])
     peft: Any = None
     for layer in layers:
         name, config = names[layer.name], configs[layer.name]
@@ -54,6 +57,7 @@ def verify_trainable(peft: Any, adapters: Sequence[str]) -> None:
         for adapter in adapters
         if adapter in getattr(layer, part)
     }
+    meant.update(_token_rows.trained_names(peft, adapters))
     found = {name for name, p in peft.named_parameters() if p.requires_grad}
     if found != meant or (adapters and not meant):
         odd = sorted(found ^ meant)
@@ -69,13 +73,15 @@ def verify_trainable(peft: Any, adapters: Sequence[str]) -> None:
 def peft_name(name: str, base: Any) -> str:
     """Return a name under which PEFT can keep an adapter: the recipe's own, unless PEFT would trip over it.
 
-    PEFT makes it an attribute of a ModuleDict and looks for ``.name.`` in parameter names, so that ``train``,
-    ``mlp`` or ``a.b`` would break; these get a prefix. Nothing of it is in the saved files.
+    PEFT makes it an attribute of a ModuleDict or ParameterDict and looks for ``.name.`` in names of weights,
+    so that ``train``, ``mlp`` or ``a.b`` would break; these get a prefix. Saved files have nothing of it.
     """
     parts = {part for path, _ in base.named_modules() for part in path.split(".")}
     clash = (
         name in parts
+        or name in _token_rows.PARTS
         or hasattr(torch.nn.ModuleDict(), name)
+        or hasattr(torch.nn.ParameterDict(), name)
         or "." in name
         or name in "lora_"
         or "lora_" in name
@@ -86,16 +92,20 @@ def peft_name(name: str, base: Any) -> str:
 def _config(model: LanguageModel, base: Any, layer: StackLayer) -> LoraConfig:
     with expected_warnings():
         config = _new_config(model, base, layer) if layer.role == "train" else saved_config(layer)
+    _token_rows.verify_saved(model, base, config, layer.name)
     _refuse_tied(base, config)
+    _refuse_decomposing(base, config, layer.name)
+    _refuse_dora_of_8_bits(base, config, layer.name)
     return config
 
 
 def _new_config(model: LanguageModel, base: Any, layer: StackLayer) -> LoraConfig:
     options = layer.adapter.options
-    linears, skipped = linear_shapes(base), not_text(base)
+    linears, skipped = linear_shapes(base), _targets.left_out(options, not_text(base))
     targets = _targets.resolve(options, linears, skipped)
     _targets.rank_of(options, _targets.targeted(targets, linears, skipped))
     identity = getattr(model, "identity", None)
+    rows = options.train_new_tokens
     return LoraConfig(
         task_type="CAUSAL_LM",
         base_model_name_or_path=getattr(identity, "name", None),
@@ -111,6 +121,7 @@ def _new_config(model: LanguageModel, base: Any, layer: StackLayer) -> LoraConfi
         alpha_pattern=dict(options.alpha_pattern or {}),
         init_lora_weights=options.init,
         bias=options.bias,
+        trainable_token_indices=_token_rows.indices(model, base, rows) if rows else None,
     )
 
 
@@ -128,14 +139,24 @@ def _refuse_tied(base: Any, config: LoraConfig) -> None:
         )
 
 
-def _refuse_mixed_dora(configs: Mapping[str, LoraConfig]) -> None:
-    """DoRA's norm is of base + its own update: beside another active adapter PEFT computes something else."""
-    dora = [name for name, config in configs.items() if config.use_dora]
-    if dora and len(configs) > 1:
+def _refuse_decomposing(base: Any, config: LoraConfig, name: str) -> None:
+    """PiSSA and OLoRA take their first weights out of the base's, which 4 and 8 bits cannot give exactly."""
+    if config.init_lora_weights in _WEIGHT_CHANGING and is_quantised(base):
         raise ModelError(
-            f"the DoRA adapter {dora[0]} cannot be active beside other adapters",
-            help="merge the adapters below it, or leave use_dora out",
-            code="MR465",
+            f"the adapter {name} starts by {config.init_lora_weights}, which changes weights of the base,"
+            " but the base is quantised",
+            help="leave init out, or load the base in 16 bits",
+            code="MR478",
+        )
+
+
+def _refuse_dora_of_8_bits(base: Any, config: LoraConfig, name: str) -> None:
+    """PEFT 0.21 moves an 8-bit weight of a CPU to read it for DoRA, and loses its scales on the way."""
+    if config.use_dora and getattr(base, "is_loaded_in_8bit", False) and base.device.type == "cpu":
+        raise ModelError(
+            f"the DoRA adapter {name} cannot be put on an 8-bit base on a CPU",
+            help="write quantization: nf4, or leave use_dora out",
+            code="MR479",
         )
 
 

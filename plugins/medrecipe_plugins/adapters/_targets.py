@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from pipeline_dsl.api import ModelError, ModelShape
+from pipeline_dsl.api import ModelError, ModelShape, NewRows
 
 if TYPE_CHECKING:
     from medrecipe_plugins.adapters.lora import Options
@@ -18,13 +18,53 @@ _OUTPUT = ("lm_head", "embed_out")
 
 def count(options: Options, shape: ModelShape) -> int:
     """Return the number of trained parameters from real module shapes."""
-    names = targeted(resolve(options, shape.linears, shape.skipped), shape.linears, shape.skipped)
+    skipped = left_out(options, shape.skipped)
+    names = targeted(resolve(options, shape.linears, skipped), shape.linears, skipped)
     ranks = rank_of(options, names)
-    total = 0
+    total = new_row_parameters(shape.new_rows, options.train_new_tokens)
     for name in names:
         linear = shape.linears[name]
         total += ranks[name] * (linear.d_in + linear.d_out) + (linear.d_out if options.use_dora else 0)
     return total
+
+
+def new_row_parameters(rows: NewRows | None, wanted: Literal[True, False, "input"]) -> int:
+    """Return the number of parameters in the rows of added tokens that are trained.
+
+    Raises:
+        ModelError: MR474, no tokens are added, or PEFT cannot train the rows of this output layer.
+    """
+    if not wanted:
+        return 0
+    if rows is None:
+        raise ModelError(
+            "train_new_tokens is set, but no tokens are added to this model",
+            help="give the model add_tokens or add_tokens_from, or leave train_new_tokens out",
+            code="MR474",
+        )
+    if rows.head == "biased" and wanted != "input":
+        raise ModelError(
+            "the output layer of this model has biases, which PEFT leaves out where it trains rows",
+            help="write train_new_tokens: input, which trains the rows of the embeddings alone",
+            code="MR474",
+        )
+    tables = 2 if rows.head == "own" and wanted != "input" else 1
+    return rows.tokens * rows.width * tables
+
+
+def left_out(options: Options, skipped: Sequence[str]) -> Sequence[str]:
+    """Return the parts of a model on which no adapter sits: those that see, unless they are asked for.
+
+    Raises:
+        ModelError: MR460, they are asked for and the model has none.
+    """
+    if not options.vision_tower:
+        return skipped
+    if not skipped:
+        raise ModelError(
+            "vision_tower is set, but this model has none", help="leave vision_tower out", code="MR460"
+        )
+    return ()
 
 
 def resolve(options: Options, linears: Iterable[str], skipped: Sequence[str]) -> list[str]:

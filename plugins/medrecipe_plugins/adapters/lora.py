@@ -37,6 +37,14 @@ class Options:
         default=True,
         doc="init_lora_weights: first weights; olora and pissa are saved as plain LoRA of twice the rank",
     )
+    train_new_tokens: Literal[False, True, "input"] = option(
+        default=False,
+        doc="train the rows of the tokens that the model adds as well; input: in the embeddings alone",
+    )
+    vision_tower: bool = option(
+        default=False,
+        doc="put adapters into the vision tower of a multimodal model too; text alone teaches them nothing",
+    )
     bias: Literal["none"] = option("none", doc="which biases are trained")
 
 
@@ -47,10 +55,20 @@ class Lora:
     options: Options
 
     def count(self, shape: ModelShape) -> int:
-        """Return the number of parameters that it trains: r * (d_in + d_out) a module, + d_out with DoRA."""
+        """Return the number of parameters that it trains.
+
+        r * (d_in + d_out) a module, + d_out with DoRA; the width of the embeddings for each added token,
+        twice where the output layer has rows of its own.
+        """
         from medrecipe_plugins.adapters import _targets
 
         return _targets.count(self.options, shape)
+
+    def verify_stack(self, layers: Sequence[StackLayer]) -> None:
+        """Raise ModelError for adapters that cannot be active together."""
+        from medrecipe_plugins.adapters import _together
+
+        _together.verify(layers)
 
     def attach(self, model: LanguageModel, layers: Sequence[StackLayer]) -> StackReport:
         """Put a stack on a freshly loaded model, or raise ModelError."""

@@ -15,7 +15,10 @@ def corpus_chrf(texts: Sequence[str], references: Sequence[str]) -> tuple[float,
     result = metric.corpus_score(
         list(texts), [list(references)], n_bootstrap=RESAMPLES if len(texts) > 1 else 1
     )
-    value, mean, half = result.score, getattr(result, "_mean", -1.0), getattr(result, "_ci", -1.0)
+    value, mean, half = (
+        float(figure)  # numpy figures cannot be written as JSON
+        for figure in (result.score, getattr(result, "_mean", -1.0), getattr(result, "_ci", -1.0))
+    )
     if half < 0:
         mean, half = value, 0.0
     return value, min(value, mean - half), max(value, mean + half), metric.get_signature().format(short=True)

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from medrecipe_plugins.models._extension import extended_sha256
 from pipeline_dsl.api import ModelError, ModelIdentity
 
 _INDEX = "model.safetensors.index.json"
@@ -37,6 +38,8 @@ class Checkpoint:
     folder: Path
     name: str
     revision: str = ""
+    added_tokens: tuple[str, ...] = ()
+    """Tokens that a recipe adds to the vocabulary."""
 
 
 def read_config(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -44,11 +47,13 @@ def read_config(checkpoint: Checkpoint) -> dict[str, Any]:
     return _read_json(checkpoint, "config.json")
 
 
-def verify(checkpoint: Checkpoint, dtype: str) -> None:
-    """Raise ModelError unless the files are there, whole, free of code, and fit the asked dtype."""
+def verify(checkpoint: Checkpoint, *dtypes: str) -> None:
+    """Raise ModelError unless the files are there, whole, free of code, not quantised, and fit the dtypes."""
     config = read_config(checkpoint)
     refuse_remote_code(checkpoint, config)
-    refuse_half_gemma(checkpoint, config, dtype)
+    refuse_quantised(checkpoint, config)
+    for dtype in dtypes:
+        refuse_half_gemma(checkpoint, config, dtype)
     for path in weight_files(checkpoint):
         verify_safetensors(path)
 
@@ -75,6 +80,19 @@ def refuse_half_gemma(checkpoint: Checkpoint, config: Mapping[str, Any], dtype: 
             f"{checkpoint.name} is a Gemma 3 model, whose activations overflow float16",
             help="write dtype: bfloat16, or float32 where the machine lacks bfloat16",
             code="MR455",
+        )
+
+
+def refuse_quantised(checkpoint: Checkpoint, config: Mapping[str, Any]) -> None:
+    """Raise ModelError for files whose weights are quantised: recipes say how a base is kept."""
+    found = config.get("quantization_config")
+    if found:
+        method = found.get("quant_method") if isinstance(found, Mapping) else None
+        raise ModelError(
+            f"the weights of {checkpoint.name} are quantised already" + (f" ({method})" if method else ""),
+            help="name the model that they were made from, and write quantization: nf4",
+            code="MR477",
+            place=str(checkpoint.folder / "config.json"),
         )
 
 
@@ -156,7 +174,7 @@ def identity(checkpoint: Checkpoint) -> ModelIdentity:
         name=checkpoint.name,
         revision=checkpoint.revision,
         weights_sha256=_combined({p.name: file_sha256(p) for p in weight_files(checkpoint)}),
-        tokenizer_sha256=_tokenizer_hash(checkpoint),
+        tokenizer_sha256=extended_sha256(_tokenizer_hash(checkpoint), checkpoint.added_tokens),
         chat_template_sha256=_chat_template_hash(checkpoint),
         architecture=str(config.get("model_type", "")),
     )

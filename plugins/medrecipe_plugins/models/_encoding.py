@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from medrecipe_plugins.models._extension import looks_special
 from pipeline_dsl.api import DataError, ModelError, Sample
 
 _PROBE = "medrecipe"
@@ -49,7 +50,7 @@ def _spare_token(tokenizer: Any) -> str:
     added = sorted(tokenizer.added_tokens_decoder.items())
     for word in ("pad", "reserved", "unused"):
         for _, token in added:
-            if word in str(token).lower():
+            if word in str(token).lower() and looks_special(str(token)):
                 return str(token)
     return str(tokenizer.unk_token or tokenizer.eos_token)
 
@@ -60,7 +61,7 @@ def _turn_end(tokenizer: Any) -> int | None:
         return None
     turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": _PROBE}]
     tail = _render(tokenizer, turns, prompt=False).rpartition(_PROBE)[2]
-    special = set(tokenizer.added_tokens_decoder)
+    special = {i for i, token in tokenizer.added_tokens_decoder.items() if looks_special(str(token))}
     return next((i for i in _ids(tokenizer, tail) if i in special), None)
 
 
@@ -78,6 +79,11 @@ def _render(tokenizer: Any, turns: list[dict[str, str]], *, prompt: bool) -> str
 
 def _ids(tokenizer: Any, text: str) -> list[int]:
     return list(tokenizer(text, add_special_tokens=False, verbose=False).input_ids) if text else []
+
+
+def texts_of(sample: Sample) -> list[str]:
+    """Return the texts of a sample: its prompt, as text or in turns, and its completion."""
+    return [sample.prompt, *(message.content for message in sample.messages), sample.completion]
 
 
 def prompt_ids(tokenizer: Any, marks: Marks, sample: Sample) -> list[int]:

@@ -21,8 +21,11 @@ def known_models() -> dict[str, dict[str, Any]]:
     return known
 
 
-def known_shape(name: str | None) -> ModelShape | None:
-    """Return the shapes of a model as published, with a note that says so; None where it is not known."""
+def known_shape(name: str | None, *, added: int = 0) -> ModelShape | None:
+    """Return the shapes of a model as published, with a note that says so; None where it is not known.
+
+    Added tokens get rows after the published ones: the tokenizer, which knows of unused rows, is not here.
+    """
     entry = known_models().get(name or "")
     if entry is None:
         return None
@@ -31,4 +34,4 @@ def known_shape(name: str | None) -> ModelShape | None:
     from medrecipe_plugins.models._shape import shape_of_config
 
     note = f"the shapes of {name} are those that were published: its files are not on this machine"
-    return shape_of_config(AutoConfig.for_model(**entry["config"]), note=note)
+    return shape_of_config(AutoConfig.for_model(**entry["config"]), added=added, note=note)

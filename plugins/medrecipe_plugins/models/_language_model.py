@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
-from medrecipe_plugins.models import _encoding, _observing
-from pipeline_dsl.api import ModelIdentity, Need, Observation, Sample
+from medrecipe_plugins.models import _encoding, _memory, _observing
+from pipeline_dsl.api import Memory, ModelIdentity, Need, Observation, Sample
 
 _TOKENS_A_BATCH = 8192
 _LOGITS_A_BATCH = 2**28
@@ -25,10 +25,20 @@ class TorchCausalLM:
         seed: what new adapters draw their first weights from.
         attached: what an adapter provider keeps about the stack that it put on.
         token_budget: largest padded size of a batch in ``observe``.
+        new_tokens: the tokens that the recipe added, by their ids.
+        fresh_tokens: those of them whose rows a new adapter trains; set by an adapter provider.
     """
 
     def __init__(
-        self, *, module: Any, tokenizer: Any, device: str, dtype: str, identity: ModelIdentity, seed: int
+        self,
+        *,
+        module: Any,
+        tokenizer: Any,
+        device: str,
+        dtype: str,
+        identity: ModelIdentity,
+        seed: int,
+        new_tokens: Mapping[int, str],
     ) -> None:
         self.module = module
         self.tokenizer = tokenizer
@@ -36,6 +46,8 @@ class TorchCausalLM:
         self.dtype = dtype
         self.identity = identity
         self.seed = seed
+        self.new_tokens = new_tokens
+        self.fresh_tokens: Mapping[int, str] = {}
         self.attached: Any = None
         self.token_budget = _TOKENS_A_BATCH
         self.marks = _encoding.marks_of(tokenizer, identity.name)
@@ -64,6 +76,10 @@ class TorchCausalLM:
     ) -> list[Observation]:
         """See what the model does, greedily, in eval mode; leaves mode and random state as they were."""
         return _observing.observe(self, samples, need, max_new_tokens)
+
+    def memory(self) -> Memory:
+        """Return what this process holds on the model's device now, and the most since loading began."""
+        return _memory.memory(self.device)
 
     def close(self) -> None:
         """Free the memory; the handle is of no use after."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,13 +12,14 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
-from medrecipe_plugins.models import _checkpoint
+from medrecipe_plugins.models import _checkpoint, _extension, _memory, _new_rows, _quantisation
 from medrecipe_plugins.models._checkpoint import Checkpoint
-from medrecipe_plugins.models._encoding import encode, marks_of
+from medrecipe_plugins.models._encoding import encode, marks_of, texts_of
 from medrecipe_plugins.models._language_model import TorchCausalLM
 from medrecipe_plugins.models._machine import DTYPES, choose_device, choose_dtype
+from medrecipe_plugins.models._quantisation import Quantisation
 from medrecipe_plugins.models._quiet import quiet_libraries
-from pipeline_dsl.api import LoadRequest, MachineError, ModelError, Sample
+from pipeline_dsl.api import Fertility, LoadRequest, MachineError, ModelError, ModelIdentity, Sample
 
 _UNREADABLE = (
     OSError,
@@ -32,24 +34,68 @@ _UNREADABLE = (
 """What transformers raises on files that are not what they should be."""
 
 
-def load(checkpoint: Checkpoint, request: LoadRequest, *, dtype: str, attention: str) -> TorchCausalLM:
+def load(
+    checkpoint: Checkpoint,
+    request: LoadRequest,
+    *,
+    dtype: str,
+    attention: str,
+    quantisation: Quantisation | None = None,
+) -> TorchCausalLM:
     """Load a model and its tokenizer, or raise ModelError or MachineError."""
     device = choose_device(request.device)
-    dtype = choose_dtype(dtype, device)
-    _checkpoint.verify(checkpoint, dtype)
+    base = identity(checkpoint, device, dtype=dtype, quantisation=quantisation)
+    _checkpoint.verify(checkpoint, base.dtype, base.compute_dtype)
+    _memory.start_counting(device)
     with quiet_libraries():
-        module = _load_module(checkpoint, device, dtype, attention)
-        tokenizer = load_tokenizer(checkpoint)
+        module = _load_module(checkpoint, device, attention, base, quantisation)
+        tokenizer = load_base_tokenizer(checkpoint)
     _refuse_wide_tokenizer(checkpoint, tokenizer, module.get_input_embeddings().num_embeddings)
+    new_ids, pieces = _extension.extend(tokenizer, checkpoint.added_tokens, checkpoint.name)
+    if new_ids:
+        _extension.refuse_reserved(module.config, new_ids, checkpoint.name)
+        with quiet_libraries():
+            _new_rows.fill(module, new_ids, pieces)
     module.eval()
     return TorchCausalLM(
         module=module,
         tokenizer=tokenizer,
         device=device,
-        dtype=dtype,
-        identity=_checkpoint.identity(checkpoint),
+        dtype=base.dtype,
+        identity=base,
         seed=request.seed,
+        new_tokens=dict(zip(new_ids, checkpoint.added_tokens, strict=True)),
     )
+
+
+def identity(
+    checkpoint: Checkpoint, device: str, *, dtype: str, quantisation: Quantisation | None
+) -> ModelIdentity:
+    """Return what makes it this base on a device: ``auto`` is what it is loaded in there.
+
+    Raises:
+        ModelError: a file is missing or not readable.
+        MachineError: the device does not compute in the asked number format, or bitsandbytes is missing.
+    """
+    files = _checkpoint.identity(checkpoint)
+    dtype = choose_dtype(dtype, device)
+    if quantisation is None:
+        return replace(files, dtype=dtype)
+    return replace(
+        files,
+        dtype=dtype,
+        quantisation=quantisation.kind,
+        double_quant=quantisation.double_quant,
+        compute_dtype=_compute_dtype(quantisation, dtype, device),
+        quantised_by=_quantisation.library(),
+    )
+
+
+def _compute_dtype(quantisation: Quantisation, dtype: str, device: str) -> str:
+    if quantisation.kind == "int8":
+        return ""
+    wanted = quantisation.compute_dtype
+    return dtype if wanted == "auto" else choose_dtype(wanted, device)
 
 
 def load_config(checkpoint: Checkpoint) -> Any:
@@ -68,7 +114,14 @@ def model_class(config: Any) -> Any:
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> Any:
-    """Return the tokenizer, or raise ModelError."""
+    """Return the tokenizer with the tokens that a recipe adds, or raise ModelError."""
+    tokenizer = load_base_tokenizer(checkpoint)
+    _extension.extend(tokenizer, checkpoint.added_tokens, checkpoint.name)
+    return tokenizer
+
+
+def load_base_tokenizer(checkpoint: Checkpoint) -> Any:
+    """Return the tokenizer as its files have it, or raise ModelError."""
     try:
         return AutoTokenizer.from_pretrained(
             checkpoint.folder, local_files_only=True, trust_remote_code=False
@@ -85,15 +138,33 @@ def count_tokens(checkpoint: Checkpoint, samples: Sequence[Sample]) -> int:
     return sum(len(encode(tokenizer, marks, sample)[0]) for sample in samples)
 
 
-def _load_module(checkpoint: Checkpoint, device: str, dtype: str, attention: str) -> Any:
+def fertility(checkpoint: Checkpoint, samples: Sequence[Sample]) -> Fertility | None:
+    """Tokens that prompts and completions become with and without added tokens; None where none are added."""
+    if not checkpoint.added_tokens:
+        return None
+    with quiet_libraries():
+        base, extended = load_base_tokenizer(checkpoint), load_tokenizer(checkpoint)
+    return _extension.fertility(base, extended, (text for sample in samples for text in texts_of(sample)))
+
+
+def _load_module(
+    checkpoint: Checkpoint,
+    device: str,
+    attention: str,
+    base: ModelIdentity,
+    quantisation: Quantisation | None,
+) -> Any:
     config = load_config(checkpoint)
+    compute = DTYPES.get(base.compute_dtype, torch.float16)
+    packed = _quantisation.loading_config(quantisation, compute) if quantisation else None
     try:
         module, info = model_class(config).from_pretrained(
             checkpoint.folder,
             config=config,
-            dtype=DTYPES[dtype],
+            dtype=DTYPES[base.dtype],
+            quantization_config=packed,
             attn_implementation=attention,
-            device_map={"": device} if device != "cpu" else None,
+            device_map={"": device} if packed or device != "cpu" else None,
             local_files_only=True,
             use_safetensors=True,
             trust_remote_code=False,
@@ -103,9 +174,12 @@ def _load_module(checkpoint: Checkpoint, device: str, dtype: str, attention: str
         raise MachineError(
             f"{checkpoint.name} does not fit into the memory of {device}", code="MR602"
         ) from error
+    except ImportError as error:
+        raise _quantisation.missing(str(error)) from error
     except _UNREADABLE as error:
         raise _unreadable(checkpoint, "weights", error) from error
     _refuse_misfits(checkpoint, info)
+    _quantisation.hold_layout(module)
     return module
 
 

@@ -29,6 +29,14 @@ def choose_device(wanted: str) -> str:
     return f"cuda:{number or 0}"
 
 
+def has_bfloat16(device: str) -> bool:
+    """Return whether a device computes in bfloat16: GPUs from Ampere on; CPUs all do, most of them slowly."""
+    if not device.startswith("cuda"):
+        return True
+    with torch.cuda.device(device):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
 def choose_threads(threads: int) -> None:
     """Have torch compute on so many CPU threads from now on; 0 leaves its own choice."""
     if threads:
@@ -36,7 +44,17 @@ def choose_threads(threads: int) -> None:
 
 
 def choose_dtype(wanted: str, device: str) -> str:
-    """Return the number format: what is asked, or bfloat16 on a GPU that has it, else float32."""
-    if wanted != "auto":
-        return wanted
-    return "bfloat16" if device.startswith("cuda") and torch.cuda.is_bf16_supported() else "float32"
+    """Return the number format: what is asked, or bfloat16 on a GPU that has it, else float32.
+
+    Raises:
+        MachineError: MR604, bfloat16 is asked for on a GPU that can only emulate it.
+    """
+    if wanted == "auto":
+        return "bfloat16" if device.startswith("cuda") and has_bfloat16(device) else "float32"
+    if wanted == "bfloat16" and not has_bfloat16(device):
+        raise MachineError(
+            f"bfloat16 is asked for, but the GPU {device} does not compute in it",
+            help="write auto or float32, or float16 for a model that is no Gemma 3",
+            code="MR604",
+        )
+    return wanted

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from medrecipe_plugins.models import _extension, _quantisation
 from pipeline_dsl.api import (
+    Fertility,
     LanguageModel,
     LoadRequest,
     ModelError,
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """A causal language model with safetensors weights, as it is (16 or 32 bits)."""
+    """A causal language model with safetensors weights, as it is (16 or 32 bits) or quantised at loading."""
 
     name: str | None = option(
         None, doc="its name on the hub (google/medgemma-4b-it), or a path that starts with / ./ ../ ~"
@@ -34,8 +36,23 @@ class Options:
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = option(
         "auto", doc="number format of the weights; auto is bfloat16 on a GPU that has it, else float32"
     )
+    quantization: Literal["nf4", "fp4", "int8"] | None = option(
+        None, doc="keep the linear layers in 4 or 8 bits (bitsandbytes); nothing is merged into such a base"
+    )
+    double_quant: bool | None = option(
+        None, doc="quantise the scales of 4-bit weights too; true unless written otherwise"
+    )
+    compute_dtype: Literal["auto", "float32", "bfloat16", "float16"] = option(
+        "auto", doc="number format in which 4-bit weights are multiplied; auto is that of the other weights"
+    )
     attn_implementation: Literal["sdpa", "eager", "flash_attention_2"] = option(
         "sdpa", doc="how attention is computed, as transformers names it"
+    )
+    add_tokens: tuple[str, ...] = option(
+        (), doc="tokens that its vocabulary gets; their rows start as the mean of their old pieces' rows"
+    )
+    add_tokens_from: str | None = option(
+        None, path=True, doc="a text file (UTF-8) of such tokens, one a line, after those of add_tokens"
     )
     offline: bool = option(default=False, doc="never reach for the hub: use what this machine has")
 
@@ -46,17 +63,37 @@ class CausalLM:
 
     options: Options
 
+    @property
+    def quantisation(self) -> str:
+        """``nf4``, ``fp4``, ``int8`` or ""."""
+        return self.options.quantization or ""
+
+    def device(self, wanted: str) -> str:
+        """Return ``cpu`` or ``cuda:N``, or raise MachineError where it is not there."""
+        from medrecipe_plugins.models import _machine
+
+        return _machine.choose_device(wanted)
+
     def prepare(self, say: Callable[[str], None]) -> None:
         """Fetch the files if need be and check them, or raise ModelError."""
         from medrecipe_plugins.models import _causal_lm, _checkpoint
 
-        _checkpoint.verify(_causal_lm.locate(self.options, say), self.options.dtype)
+        self._added_tokens()
+        _quantisation.require(_quantisation.asked(self.options))
+        _checkpoint.verify(
+            _causal_lm.locate(self.options, say), self.options.dtype, self.options.compute_dtype
+        )
 
-    def identity(self) -> ModelIdentity:
+    def identity(self, device: str) -> ModelIdentity:
         """Return what makes it this base; after ``prepare``."""
-        from medrecipe_plugins.models import _checkpoint
+        from medrecipe_plugins.models import _loading
 
-        return _checkpoint.identity(self._checkpoint())
+        return _loading.identity(
+            self._checkpoint(),
+            device,
+            dtype=self.options.dtype,
+            quantisation=_quantisation.asked(self.options),
+        )
 
     def shape(self) -> ModelShape:
         """Return its module shapes: from its configuration, or as published where its files are not here."""
@@ -65,7 +102,9 @@ class CausalLM:
         try:
             return _shape.shape_of(self._checkpoint())
         except ModelError as error:
-            known = _known_models.known_shape(self.options.name) if error.code == "MR451" else None
+            known = None
+            if error.code == "MR451":
+                known = _known_models.known_shape(self.options.name, added=len(self._added_tokens()))
             if known is None:
                 raise
             return known
@@ -76,18 +115,37 @@ class CausalLM:
 
         return _loading.count_tokens(self._checkpoint(), samples)
 
+    def fertility(self, samples: Sequence[Sample]) -> Fertility | None:
+        """Tokens that these samples become with and without the added tokens; after ``prepare``."""
+        from medrecipe_plugins.models import _loading
+
+        return _loading.fertility(self._checkpoint(), samples)
+
     def load(self, request: LoadRequest) -> LanguageModel:
         """Load it, or raise ModelError or MachineError."""
         from medrecipe_plugins.models import _loading
 
         return _loading.load(
-            self._checkpoint(), request, dtype=self.options.dtype, attention=self.options.attn_implementation
+            self._checkpoint(),
+            request,
+            dtype=self.options.dtype,
+            attention=self.options.attn_implementation,
+            quantisation=_quantisation.asked(self.options),
         )
 
     def _checkpoint(self) -> Checkpoint:
         from medrecipe_plugins.models import _causal_lm
 
-        return _causal_lm.locate(self.options, None)
+        return replace(_causal_lm.locate(self.options, None), added_tokens=self._added_tokens())
+
+    def _added_tokens(self) -> tuple[str, ...]:
+        return _extension.tokens_of(self.options.add_tokens, self.options.add_tokens_from)
+
+
+def _causal_lm_of(options: Options) -> CausalLM:
+    _quantisation.asked(options)
+    _extension.tokens_of(options.add_tokens)
+    return CausalLM(options=options)
 
 
 @hookimpl
@@ -97,7 +155,7 @@ def medrecipe_models() -> Sequence[Provider]:
         Provider(
             name="causal_lm",
             summary="a causal language model from the Hugging Face hub or a local folder",
-            factory=lambda options: CausalLM(options=options),
+            factory=_causal_lm_of,
             options=Options,
         )
     ]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from medrecipe_plugins.models import _extension, _quantisation
 from pipeline_dsl.api import (
+    Fertility,
     LanguageModel,
     LoadRequest,
     ModelError,
@@ -38,7 +40,22 @@ class Options:
     max_positions: int = option(1024, ge=32, le=32768, doc="longest sequence in tokens")
     seed: int = option(0, ge=0, doc="seed of the first weights and of the order of the text")
     pretraining_steps: int = option(160, ge=0, doc="optimizer steps on the bundled text")
+    add_tokens: tuple[str, ...] = option(
+        (), doc="tokens that its vocabulary gets; their rows start as the mean of their old pieces' rows"
+    )
+    add_tokens_from: str | None = option(
+        None, path=True, doc="a text file (UTF-8) of such tokens, one a line, after those of add_tokens"
+    )
     dtype: Literal["float32", "bfloat16"] = option("float32", doc="number format in which it is loaded")
+    quantization: Literal["nf4", "fp4", "int8"] | None = option(
+        None, doc="keep the linear layers in 4 or 8 bits (bitsandbytes); nothing is merged into such a base"
+    )
+    double_quant: bool | None = option(
+        None, doc="quantise the scales of 4-bit weights too; true unless written otherwise"
+    )
+    compute_dtype: Literal["auto", "float32", "bfloat16", "float16"] = option(
+        "auto", doc="number format in which 4-bit weights are multiplied; auto is that of the other weights"
+    )
     threads: int = option(
         1, ge=0, doc="CPU threads; so small a model gains nothing from more; 0: torch's own choice"
     )
@@ -53,22 +70,37 @@ class Embedded:
 
     options: Options
 
+    @property
+    def quantisation(self) -> str:
+        """``nf4``, ``fp4``, ``int8`` or ""."""
+        return self.options.quantization or ""
+
+    def device(self, wanted: str) -> str:
+        """Return ``cpu`` or ``cuda:N``, or raise MachineError where it is not there."""
+        from medrecipe_plugins.models import _machine
+
+        return _machine.choose_device(wanted)
+
     def prepare(self, say: Callable[[str], None]) -> None:
         """Build it, unless it is in the cache."""
         from medrecipe_plugins.models import _checkpoint, _embedded
 
+        _quantisation.require(_quantisation.asked(self.options))
+        checkpoint = self._checkpoint()
         _embedded.ensure(self.options, say)
-        _checkpoint.verify(self._checkpoint(), self.options.dtype)
+        _checkpoint.verify(checkpoint, self.options.dtype, self.options.compute_dtype)
 
-    def identity(self) -> ModelIdentity:
+    def identity(self, device: str) -> ModelIdentity:
         """Return what makes it this base; after ``prepare``."""
-        from medrecipe_plugins.models import _checkpoint
+        from medrecipe_plugins.models import _loading
 
         checkpoint = self._checkpoint()
         if not (checkpoint.folder / "config.json").is_file():
             message = "the embedded model is not built yet"
             raise ModelError(message, help="the first run builds it", code="MR451")
-        return _checkpoint.identity(checkpoint)
+        return _loading.identity(
+            checkpoint, device, dtype=self.options.dtype, quantisation=_quantisation.asked(self.options)
+        )
 
     def shape(self) -> ModelShape:
         """Return its module shapes; it need not be built."""
@@ -77,7 +109,8 @@ class Embedded:
         checkpoint = self._checkpoint()
         if (checkpoint.folder / "config.json").is_file():
             return _shape.shape_of(checkpoint)
-        return _shape.shape_of_config(_embedded.configuration(self.options))
+        config, tokens = _embedded.configuration(self.options)
+        return _shape.shape_of_config(config, added=len(checkpoint.added_tokens), tokens=tokens)
 
     def count_tokens(self, samples: Sequence[Sample]) -> int:
         """Number of tokens that training on these samples reads; after ``prepare``."""
@@ -85,17 +118,36 @@ class Embedded:
 
         return _loading.count_tokens(self._checkpoint(), samples)
 
+    def fertility(self, samples: Sequence[Sample]) -> Fertility | None:
+        """Tokens that these samples become with and without the added tokens; after ``prepare``."""
+        from medrecipe_plugins.models import _loading
+
+        return _loading.fertility(self._checkpoint(), samples)
+
     def load(self, request: LoadRequest) -> LanguageModel:
         """Load it as ``causal_lm`` loads a local folder."""
         from medrecipe_plugins.models import _loading, _machine
 
         _machine.choose_threads(self.options.threads)
-        return _loading.load(self._checkpoint(), request, dtype=self.options.dtype, attention="sdpa")
+        return _loading.load(
+            self._checkpoint(),
+            request,
+            dtype=self.options.dtype,
+            attention="sdpa",
+            quantisation=_quantisation.asked(self.options),
+        )
 
     def _checkpoint(self) -> Checkpoint:
         from medrecipe_plugins.models import _embedded
 
-        return _embedded.checkpoint(self.options)
+        added = _extension.tokens_of(self.options.add_tokens, self.options.add_tokens_from)
+        return replace(_embedded.checkpoint(self.options), added_tokens=added)
+
+
+def _embedded_of(options: Options) -> Embedded:
+    _quantisation.asked(options)
+    _extension.tokens_of(options.add_tokens)
+    return Embedded(options=options)
 
 
 @hookimpl
@@ -105,7 +157,7 @@ def medrecipe_models() -> Sequence[Provider]:
         Provider(
             name="embedded",
             summary="a small model of a real architecture, built here in under a minute; for tests and tours",
-            factory=lambda options: Embedded(options=options),
+            factory=_embedded_of,
             options=Options,
         )
     ]

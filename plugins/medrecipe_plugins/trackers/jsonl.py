@@ -1,4 +1,4 @@
-"""``jsonl``: one line of ``metrics.jsonl`` for every step, epoch, evaluation and phase."""
+"""``jsonl``: one line of ``metrics.jsonl`` for every step, epoch, evaluation and phase; scores by task too."""
 
 from __future__ import annotations
 
@@ -13,16 +13,23 @@ from typing import Any
 from pipeline_dsl.api import NoOptions, Provider, RunWriter, events, hookimpl
 
 FILE = "metrics.jsonl"
+LOGS = "logs"
+"""Folder of the tasks' own files."""
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
 class JsonLinesTracker:
-    """Appends a record an event: ``seq`` counts up by one whatever the clock does, ``time`` is Unix time."""
+    """Appends a record an event: ``seq`` counts up by one whatever the clock does, ``time`` is Unix time.
+
+    A score is in its task's own file too, under the same number, with the stage in which it was taken.
+    """
 
     options: NoOptions
     clock: Callable[[], float] = time.time
     _writer: RunWriter | None = field(default=None, init=False)
     _seq: int = field(default=0, init=False)
+    _time: float = field(default=0.0, init=False)
+    _stage: str | None = field(default=None, init=False)
 
     def open(self, writer: RunWriter, facts: Mapping[str, Any]) -> None:
         """Write to this run's folder; ``facts["metrics_seq"]`` is the last number before a resume, if any."""
@@ -40,6 +47,18 @@ class JsonLinesTracker:
         self._record(event)
 
     @hookimpl
+    def medrecipe_stage_started(self, event: events.StageStarted) -> None:
+        """Record it."""
+        self._stage = event.stage
+        self._record(event)
+
+    @hookimpl
+    def medrecipe_stage_completed(self, event: events.StageCompleted) -> None:
+        """Record it."""
+        self._stage = None
+        self._record(event)
+
+    @hookimpl
     def medrecipe_iteration_completed(self, event: events.IterationCompleted) -> None:
         """Record it."""
         self._record(event)
@@ -51,8 +70,13 @@ class JsonLinesTracker:
 
     @hookimpl
     def medrecipe_evaluation_completed(self, event: events.EvaluationCompleted) -> None:
-        """Record it."""
+        """Record it, in the task's own file as well."""
         self._record(event)
+        stage = self._stage if event.step is not None else None
+        self._append(
+            f"{LOGS}/{event.task}.jsonl",
+            {"phase": event.phase, "stage": stage, "step": event.step} | plain(event.score),
+        )
 
     @hookimpl
     def medrecipe_phase_end(self, event: events.PhaseEnd) -> None:
@@ -68,8 +92,13 @@ class JsonLinesTracker:
         if self._writer is None:
             return
         self._seq += 1
-        record = {"seq": self._seq, "time": self.clock(), "event": event.name} | plain(event)
-        self._writer.append_line(FILE, json.dumps(record, ensure_ascii=False, allow_nan=False))
+        self._time = self.clock()
+        self._append(FILE, {"event": event.name} | plain(event))
+
+    def _append(self, name: str, record: Mapping[str, Any]) -> None:
+        if self._writer is not None:
+            line = {"seq": self._seq, "time": self._time, **record}
+            self._writer.append_line(name, json.dumps(line, ensure_ascii=False, allow_nan=False))
 
 
 def plain(value: Any) -> Any:

@@ -4,20 +4,45 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from medrecipe_plugins.trainers._samples import Encoded
+from pipeline_dsl.api import Prepared
 
 IGNORED = -100
-_WINDOW = 32
+WINDOW = 32
 """Micro-batches within which samples are sorted by length: the recipe's order holds beyond it."""
 
 
-class EpochBatches(Dataset[Encoded]):  # type: ignore[misc]  # torch is not followed
-    """Dataset and batch sampler in one: samples by their place in the current epoch.
+class Batches(Protocol):
+    """The micro-batches of a training, as the Trainer's loop asks for them."""
+
+    @property
+    def number(self) -> int:
+        """Micro-batches an epoch."""
+
+    @property
+    def order(self) -> Iterator[Sequence[Any]]:
+        """The current epoch's micro-batches: what the dataset is asked for, item by item."""
+
+    def __len__(self) -> int:
+        """Samples an epoch."""
+
+    def __getitem__(self, index: Any) -> Prepared:
+        """One item of a micro-batch."""
+
+    def set_epoch(self, number: int) -> None:
+        """Make the 0-based epoch the current one."""
+
+    def write(self, folder: Path, step: int) -> None:
+        """Put into a checkpoint what is needed to go on after a step."""
+
+
+class EpochBatches(Dataset[Prepared]):  # type: ignore[misc]  # torch is not followed
+    """A dataset that knows its micro-batches: samples by their place in the current epoch.
 
     Args:
         epoch: from a 0-based number to that epoch's samples; always ``count`` of them.
@@ -29,7 +54,7 @@ class EpochBatches(Dataset[Encoded]):  # type: ignore[misc]  # torch is not foll
 
     def __init__(
         self,
-        epoch: Callable[[int], Sequence[Encoded]],
+        epoch: Callable[[int], Sequence[Prepared]],
         *,
         count: int,
         batch_size: int,
@@ -41,7 +66,7 @@ class EpochBatches(Dataset[Encoded]):  # type: ignore[misc]  # torch is not foll
         self._batch_size = batch_size
         self._group = group_by_length
         self._seed = seed
-        self._items: Sequence[Encoded] = ()
+        self._items: Sequence[Prepared] = ()
         self._batches: list[list[int]] = []
 
     def set_epoch(self, number: int) -> None:
@@ -53,17 +78,16 @@ class EpochBatches(Dataset[Encoded]):  # type: ignore[misc]  # torch is not foll
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, index: int) -> Encoded:
+    def __getitem__(self, index: int) -> Prepared:
         return self._items[index]
 
-    def sampler(self) -> BatchSampler:
-        """The same as a batch sampler."""
-        return BatchSampler(self)
+    def write(self, folder: Path, step: int) -> None:
+        """Nothing: where an epoch goes on is known from the step."""
 
     @property
-    def order(self) -> Sequence[Sequence[int]]:
+    def order(self) -> Iterator[Sequence[int]]:
         """The current epoch's micro-batches: places in its order of samples."""
-        return self._batches
+        return iter(self._batches)
 
     @property
     def number(self) -> int:
@@ -74,14 +98,14 @@ class EpochBatches(Dataset[Encoded]):  # type: ignore[misc]  # torch is not foll
 class BatchSampler:
     """The micro-batches of whichever epoch is current, for a DataLoader."""
 
-    def __init__(self, source: EpochBatches) -> None:
+    def __init__(self, source: Batches) -> None:
         self._source = source
 
     def __len__(self) -> int:
         return self._source.number
 
     def __iter__(self) -> Iterator[Sequence[int]]:
-        return iter(self._source.order)
+        return self._source.order
 
 
 def batches(lengths: Sequence[int], size: int, key: str, *, group: bool) -> list[list[int]]:
@@ -95,8 +119,8 @@ def batches(lengths: Sequence[int], size: int, key: str, *, group: bool) -> list
         return [places[at : at + size] for at in range(0, len(places), size)]
     made: list[list[int]] = []
     chooser = random.Random(key)  # noqa: S311 - an order, not a secret
-    for at in range(0, len(places), size * _WINDOW):
-        window = sorted(places[at : at + size * _WINDOW], key=lambda place: -lengths[place])
+    for at in range(0, len(places), size * WINDOW):
+        window = sorted(places[at : at + size * WINDOW], key=lambda place: -lengths[place])
         cut = [window[start : start + size] for start in range(0, len(window), size)]
         whole = [batch for batch in cut if len(batch) == size]
         chooser.shuffle(whole)
@@ -104,7 +128,7 @@ def batches(lengths: Sequence[int], size: int, key: str, *, group: bool) -> list
     return made
 
 
-def collate(items: Sequence[Encoded]) -> dict[str, torch.Tensor]:
+def collate(items: Sequence[Prepared]) -> dict[str, torch.Tensor]:
     """Pad on the right. ``labels[i, t]`` is the token that follows position t, or ``IGNORED``.
 
     Labels are masked by length, so that a padding token that is also an end mark hides nothing.
@@ -123,11 +147,11 @@ def collate(items: Sequence[Encoded]) -> dict[str, torch.Tensor]:
     return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
 
-def loader(source: EpochBatches) -> DataLoader[Any]:
+def loader(source: Batches) -> DataLoader[Any]:
     """A DataLoader in this process, with a generator of its own so that it draws from nobody's."""
     return DataLoader(
         source,
-        batch_sampler=source.sampler(),
+        batch_sampler=BatchSampler(source),
         collate_fn=collate,
         num_workers=0,
         pin_memory=False,

@@ -5,21 +5,18 @@ from __future__ import annotations
 import itertools
 import math
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from transformers import PrinterCallback, Trainer
 
-from medrecipe_plugins.trainers import _checkpoints
-from medrecipe_plugins.trainers._batches import IGNORED, EpochBatches, loader
+from medrecipe_plugins.trainers import _checkpoints, _weights
+from medrecipe_plugins.trainers._batches import IGNORED, Batches, loader
 from medrecipe_plugins.trainers._ledger import Step, Totals
-from pipeline_dsl.api import GuardError, MachineError, ModelError
-
-WEIGHTS = "trainable.safetensors"
+from pipeline_dsl.api import GuardError, MachineError
 
 
 class EventTrainer(Trainer):  # type: ignore[misc]  # transformers is not followed
@@ -31,7 +28,7 @@ class EventTrainer(Trainer):  # type: ignore[misc]  # transformers is not follow
     """
 
     def __init__(
-        self, *, source: EpochBatches, step: Step, totals: Totals, keep: int | None, **settings: Any
+        self, *, source: Batches, step: Step, totals: Totals, keep: int | None, **settings: Any
     ) -> None:
         super().__init__(**settings)
         self.model_accepts_loss_kwargs = True
@@ -75,7 +72,7 @@ class EventTrainer(Trainer):  # type: ignore[misc]  # transformers is not follow
         total = torch.nn.functional.cross_entropy(logits, labels.index_select(0, learned), reduction="sum")
         loss = total / num_items_in_batch
         if not math.isfinite(loss.item()):
-            raise self._not_finite("loss")
+            raise self._not_finite("the loss")
         return (loss, outputs) if return_outputs else loss
 
     def training_step(
@@ -85,42 +82,22 @@ class EventTrainer(Trainer):  # type: ignore[misc]  # transformers is not follow
         loss = super().training_step(model, inputs, num_items_in_batch)
         self._step.loss += float(loss)
         if self.accelerator.sync_gradients:
-            gradients = [p.grad for p in self.trainable().values() if p.grad is not None]
+            gradients = [p.grad for p in _weights.trainable(self.model).values() if p.grad is not None]
             self._step.grad_norm = float(torch.nn.utils.get_total_norm(gradients))
             if not math.isfinite(self._step.grad_norm):
-                raise self._not_finite("gradient")
+                raise self._not_finite("the gradient")
         return loss
 
-    def trainable(self) -> Mapping[str, torch.nn.Parameter]:
-        """The parameters that training changes, by name."""
-        return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
-
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:  # noqa: FBT001, FBT002
-        """Write the trainable weights and the sums so far."""
+        """Write the trainable weights, the sums so far, and where the data go on."""
         folder = Path(output_dir or str(self.args.output_dir))
         folder.mkdir(parents=True, exist_ok=True)
-        tensors = {name: p.detach().cpu().contiguous() for name, p in self.trainable().items()}
-        self.check_weights()
-        save_file(tensors, folder / WEIGHTS)
+        _weights.write(self.model, folder, self.state.global_step)
         self._totals.write(folder)
-
-    def check_weights(self) -> None:
-        """Raise GuardError where a trained weight is not finite."""
-        if not all(bool(torch.isfinite(p).all()) for p in self.trainable().values()):
-            raise self._not_finite("weights")
-
-    def load_weights(self, checkpoint: Path) -> None:
-        """Put a checkpoint's weights into the model, or raise ModelError where they are another model's."""
-        saved, own = load_file(checkpoint / WEIGHTS), self.trainable()
-        if {n: t.shape for n, t in saved.items()} != {n: p.shape for n, p in own.items()}:
-            message = "the checkpoint's trainable weights are not those of this model"
-            raise ModelError(message, place=str(checkpoint), help="start the phase again without resuming")
-        with torch.no_grad():
-            for name, parameter in own.items():
-                parameter.copy_(saved[name])
+        self._source.write(folder, self.state.global_step)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:  # noqa: ARG002
-        self.load_weights(Path(resume_from_checkpoint))
+        _weights.load(self.model, Path(resume_from_checkpoint))
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
         folder = _checkpoints.path_of(Path(str(self.args.output_dir)), self.state.global_step)
@@ -136,6 +113,4 @@ class EventTrainer(Trainer):  # type: ignore[misc]  # transformers is not follow
         _checkpoints.rotate(folder.parent, self._keep)
 
     def _not_finite(self, what: str) -> GuardError:
-        message = f"the {what} is not finite at step {self.state.global_step + 1}"
-        help_ = "the last checkpoint is kept; lower learning_rate or max_grad_norm, or look for damaged data"
-        return GuardError(message, code="MR495", help=help_)
+        return _weights.not_finite(what, self.state.global_step + 1)

@@ -6,13 +6,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from safetensors import SafetensorError
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
-from medrecipe_plugins.trainers import _checkpoints
-from pipeline_dsl.api import events
+from medrecipe_plugins.trainers import _checkpoints, _weights
+from pipeline_dsl.api import MachineError, events
 
 if TYPE_CHECKING:
-    from medrecipe_plugins.trainers._batches import EpochBatches
+    from medrecipe_plugins.trainers._batches import Batches
     from medrecipe_plugins.trainers._ledger import Step, Totals
     from pipeline_dsl.api import TrainJob
 
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
 class EventCallback(TrainerCallback):  # type: ignore[misc]  # transformers is not followed
     """Fires our events in their order.
 
-    A wish to stop that comes outside of a step is obeyed after the next one. A checkpoint wanted at the
-    last step of an epoch is written after ``epoch_completed``, so that resuming from it repeats no event.
+    A wish to stop that comes outside of a step is obeyed after the next one; at once where training is about
+    to go on from a checkpoint, for then it was told before. A checkpoint wanted at the last step of an epoch
+    is written after ``epoch_completed``, so that resuming from it repeats no event. Weights are kept at once.
     """
 
     def __init__(
-        self, job: TrainJob, *, total: int, per_epoch: int, source: EpochBatches, step: Step, totals: Totals
+        self, job: TrainJob, *, total: int, per_epoch: int, source: Batches, step: Step, totals: Totals
     ) -> None:
         self._job = job
         self._total = total
@@ -36,9 +38,6 @@ class EventCallback(TrainerCallback):  # type: ignore[misc]  # transformers is n
         self._save_wanted = False
         self.stopped: str | None = None
         """Why training was told to stop."""
-
-    def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        self._tell(events.Started(**self._point(state.global_step)))
 
     def on_epoch_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._source.set_epoch(state.global_step // self._per_epoch)
@@ -82,20 +81,34 @@ class EventCallback(TrainerCallback):  # type: ignore[misc]  # transformers is n
     def on_train_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.finish(state.global_step)
 
+    def begin(self, step: int) -> None:
+        """Fire the first event: so many steps are done."""
+        self._tell(events.Started(**self._point(step)))
+
     def finish(self, step: int) -> None:
         """Fire the last event: ``completed`` where all steps are done, whoever wanted what."""
         point = self._point(step, done=True)
-        if self.stopped is None or step >= self._total:
-            self.stopped = None
-            self._job.fire(events.Completed(**point))
-        else:
-            self._job.fire(events.Terminated(**point, reason=self.stopped))
+        reason = self.stopped if step < self._total else None
+        self._tell(events.Completed(**point) if reason is None else events.Terminated(**point, reason=reason))
+        self.stopped = reason
 
-    def _tell(self, event: events.Event) -> None:
+    def _tell(self, event: events.TrainingEvent) -> None:
         wish = self._job.fire(event)
+        if wish.keep:
+            self._keep(event.step)
         self._save_wanted |= wish.checkpoint
         if wish.stop and self.stopped is None:
             self.stopped = wish.reason or f"told to stop at {event.name}"
+
+    def _keep(self, step: int) -> None:
+        """Keep the weights as they are now."""
+        job = self._job
+        try:
+            _checkpoints.keep(job.folder, step, lambda folder: _weights.write(job.model.module, folder, step))
+        except (OSError, RuntimeError, SafetensorError) as error:
+            message = f"the weights of step {step} cannot be kept: {error}"
+            help_ = "free space; resuming starts from the last checkpoint"
+            raise MachineError(message, place=str(job.folder), help=help_) from error
 
     def _obey(self, control: TrainerControl) -> TrainerControl:
         control.should_training_stop |= self.stopped is not None

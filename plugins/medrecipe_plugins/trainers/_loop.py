@@ -12,14 +12,22 @@ from typing import Any
 import torch
 from transformers import TrainingArguments, set_seed
 
-from medrecipe_plugins.trainers import _checkpoints
-from medrecipe_plugins.trainers._batches import EpochBatches
+from medrecipe_plugins.trainers import _checkpoints, _weights
+from medrecipe_plugins.trainers._batches import Batches, EpochBatches
 from medrecipe_plugins.trainers._engine import EventTrainer
 from medrecipe_plugins.trainers._events import EventCallback
 from medrecipe_plugins.trainers._ledger import Step, Totals
-from medrecipe_plugins.trainers._samples import Encoder, limits_of
-from medrecipe_plugins.trainers.trainer import Options, steps_per_epoch, total_steps
-from pipeline_dsl.api import DataError, MachineError, TrainingSet, TrainJob, TrainOutcome, events
+from medrecipe_plugins.trainers._stream import StreamBatches
+from medrecipe_plugins.trainers.trainer import HuggingFaceTrainer, Options, steps_per_epoch
+from pipeline_dsl.api import (
+    DataError,
+    MachineError,
+    ModelError,
+    TrainingStream,
+    TrainJob,
+    TrainOutcome,
+    events,
+)
 
 
 def run(job: TrainJob, options: Options) -> TrainOutcome:
@@ -28,28 +36,17 @@ def run(job: TrainJob, options: Options) -> TrainOutcome:
     The same job gives the same weights bit for bit, interrupted and resumed or not.
 
     Raises:
-        DataError: a sample is too long, or there is none.
+        DataError: there is no sample.
         GuardError: a guard rail does not hold; the last checkpoint is kept.
         MachineError: device, memory or disk do not suffice.
     """
-    encoder = Encoder(
-        job.model.encode, limits_of(job.model, options.max_length, options.overflow, options.loss)
-    )
-    count, total = _admit(encoder, job.samples, options)
-    if encoder.overflow is not None:
-        job.say(f"{job.phase}: {encoder.overflow}")
+    total = _steps(job, options)
     if total == 0:
         return _nothing(job)
-    checkpoint = _starting_point(job)
+    checkpoint = _checkpoints.begin(job.folder, resume=job.resume)
     totals = Totals.read(checkpoint) if checkpoint else Totals()
-    source = EpochBatches(
-        lambda number: encoder.encoded(job.samples.epoch(number), count),
-        count=count,
-        batch_size=options.batch_size,
-        group_by_length=options.group_by_length,
-        seed=job.seed,
-    )
-    step, per_epoch = Step(), steps_per_epoch(count, options)
+    source, per_epoch = _batches(job, options, total, checkpoint)
+    step = Step()
     callback = EventCallback(job, total=total, per_epoch=per_epoch, source=source, step=step, totals=totals)
     with _left_as_found(job.model.module), _machine_errors(options):
         trainer = EventTrainer(
@@ -62,12 +59,14 @@ def run(job: TrainJob, options: Options) -> TrainOutcome:
             keep=options.save_total_limit,
         )
         done = _train(trainer, callback, checkpoint, total)
+        kept_step = _take_kept(job)
     return TrainOutcome(
         steps=done,
         epochs=done / per_epoch,
         loss=totals.mean,
         label_tokens=totals.tokens,
         stopped=callback.stopped,
+        kept_step=kept_step,
     )
 
 
@@ -105,40 +104,62 @@ def arguments(options: Options, job: TrainJob, total: int) -> TrainingArguments:
     return arguments
 
 
-def _admit(encoder: Encoder, samples: TrainingSet, options: Options) -> tuple[int, int]:
-    """Check all epochs that will be trained on; return samples an epoch and steps."""
-    if not len(samples):
+def _steps(job: TrainJob, options: Options) -> int:
+    """Optimizer steps of the whole training."""
+    if job.max_steps is not None:
+        return job.max_steps
+    trainer = HuggingFaceTrainer(options)
+    if isinstance(job.samples, TrainingStream):
+        return trainer.steps(None)
+    if not len(job.samples):
         raise DataError("there is no sample to train on", code="MR541")
-    count, checked = len(samples), 0
-    while True:
-        total = total_steps(count, options)
-        needed = math.ceil(total / steps_per_epoch(count, options))
-        if needed <= checked:
-            return count, total
-        count = min(count, encoder.check(samples.epoch(n) for n in range(checked, needed)))
-        checked = needed
+    return trainer.steps(len(job.samples))
 
 
-def _starting_point(job: TrainJob) -> Path | None:
-    job.folder.mkdir(parents=True, exist_ok=True)
-    if job.resume:
-        return _checkpoints.newest_sound(job.folder)
-    _checkpoints.discard_all(job.folder)
-    return None
+def _batches(job: TrainJob, options: Options, total: int, checkpoint: Path | None) -> tuple[Batches, int]:
+    """The micro-batches of a training, and optimizer steps an epoch; a stream is one epoch."""
+    settings: dict[str, Any] = {
+        "batch_size": options.batch_size,
+        "group_by_length": options.group_by_length,
+        "seed": job.seed,
+    }
+    if isinstance(job.samples, TrainingStream):
+        done = (checkpoint, _checkpoints.step_of(checkpoint)) if checkpoint else None
+        accum = options.grad_accum
+        return StreamBatches(job.samples, steps=total, grad_accum=accum, checkpoint=done, **settings), total
+    count = len(job.samples)
+    return EpochBatches(job.samples.epoch, count=count, **settings), steps_per_epoch(count, options)
 
 
 def _train(trainer: EventTrainer, callback: EventCallback, checkpoint: Path | None, total: int) -> int:
-    """Train on, and return the steps done. A finished checkpoint is loaded and nothing more."""
+    """Train on, and return the steps done. A checkpoint of the end is loaded and nothing more.
+
+    It is one of the end, too, where the wish to stop that was told at its step is told again at ``started``.
+    """
     set_seed(trainer.args.seed)
-    if checkpoint and _checkpoints.step_of(checkpoint) >= total:
-        trainer.load_weights(checkpoint)
-        trainer.state.global_step = _checkpoints.step_of(checkpoint)
-        callback.on_train_begin(trainer.args, trainer.state, trainer.control)
-        callback.finish(trainer.state.global_step)
-    else:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        trainer.check_weights()
-    return int(trainer.state.global_step)
+    done = _checkpoints.step_of(checkpoint) if checkpoint else 0
+    if checkpoint:
+        _weights.load(trainer.model, checkpoint)
+    callback.begin(done)
+    if checkpoint and (done >= total or callback.stopped is not None):
+        callback.finish(done)
+        return done
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    done = int(trainer.state.global_step)
+    _weights.check(trainer.model, done)
+    return done
+
+
+def _take_kept(job: TrainJob) -> int | None:
+    """Give the model the weights that were kept last, and return their step; None where none were."""
+    kept = _checkpoints.kept(job.folder)
+    if kept is None:
+        return None
+    if not _checkpoints.is_sound(kept):
+        message = "the weights that were kept are damaged"
+        raise ModelError(message, place=str(kept), help="resume the run: it goes on from before them")
+    _weights.load(job.model.module, kept)
+    return _checkpoints.step_of(kept)
 
 
 def _nothing(job: TrainJob) -> TrainOutcome:

@@ -1,32 +1,18 @@
-"""Samples as token ids with a loss mask, and the guard rails that every sample has to pass."""
+"""Samples as token ids, and the guard rails that every sample has to pass."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipeline_dsl.api import DataError, GuardError, LanguageModel, Sample
+from pipeline_dsl.api import DataError, GuardError, LanguageModel, Preparation, Prepared, Sample
 
 Overflow = Literal["error", "drop", "truncate_prompt"]
 Loss = Literal["completion", "all"]
 _NAMED = 3
 """Row ids that a message names at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """One sample as the model sees it."""
-
-    ids: array[int]
-    start: int
-    """Index of the first token that is learned; at least 1, for nothing predicts the first token."""
-
-    @property
-    def label_tokens(self) -> int:
-        """How many tokens are learned."""
-        return max(0, len(self.ids) - self.start)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,67 +57,31 @@ def _embedding_rows(module: Any) -> int | None:
     return None if weight is None else int(weight.shape[0])
 
 
-class Encoder:
-    """Encodes the samples of a training once each and holds them to the guard rails."""
+def prepare(model: LanguageModel, samples: Sequence[Sample], limits: Limits) -> Preparation:
+    """Encode samples and hold them to the guard rails.
 
-    def __init__(self, encode: Callable[[Sample], tuple[list[int], int]], limits: Limits) -> None:
-        self._encode = encode
-        self._limits = limits
-        self._known: dict[Sample, Encoded | None] = {}
-        self._dropped = 0
-        self._shortened = 0
-
-    def check(self, epochs: Iterable[Sequence[Sample]]) -> int:
-        """Encode all samples of all epochs; return how many an epoch keeps (the least of them).
-
-        Raises:
-            GuardError: a guard rail does not hold for at least one sample; names rows and counts.
-            DataError: samples are too long and the policy is ``error``, or none is left.
-        """
-        kept: list[int] = []
-        faults = _Faults(self._limits)
-        for samples in epochs:
-            for sample in samples:
-                if sample not in self._known:
-                    self._known[sample] = self._admit(sample, faults)
-            kept.append(sum(self._known[sample] is not None for sample in samples))
-        faults.raise_worst(len(self._known))
-        least = min(kept, default=0)
-        if kept and least == 0:
-            message = f"all {len(self._known)} samples are longer than {self._limits.max_length} tokens"
-            raise DataError(message, code="MR540", help="raise max_length or shorten the samples")
-        return least
-
-    @property
-    def overflow(self) -> str | None:
-        """What became of samples longer than max_length, in words; None where there were none."""
-        counts = {"dropped": self._dropped, "given shorter prompts": self._shortened}
-        told = " and ".join(f"{n} were {what}" for what, n in counts.items() if n)
-        if not told:
-            return None
-        return f"of {len(self._known)} samples {told} (over {self._limits.max_length} tokens)"
-
-    def encoded(self, samples: Sequence[Sample], count: int) -> list[Encoded]:
-        """The first ``count`` samples that are kept, in their order."""
-        kept = (self._known[sample] for sample in samples)
-        return [item for item in kept if item is not None][:count]
-
-    def _admit(self, sample: Sample, faults: _Faults) -> Encoded | None:
-        ids, prompt = self._encode(sample)
+    Raises:
+        GuardError: a guard rail does not hold for at least one sample; names rows and counts.
+        DataError: samples are too long and the policy is ``error``.
+    """
+    faults = _Faults(limits)
+    rows: list[Prepared | None] = []
+    shortened = longest = 0
+    for sample in samples:
+        ids, prompt = model.encode(sample)
         faults.look(sample.id, ids, prompt)
-        excess = len(ids) - self._limits.max_length
-        if excess > 0 and self._limits.overflow == "drop":
-            self._dropped += 1
-            return None
-        if excess > 0 and self._limits.overflow == "truncate_prompt":
-            self._shortened += 1
-            ids, prompt = _shorten(ids, prompt, excess, self._limits.begin)
-        if len(ids) > self._limits.max_length:
-            faults.too_long.append((sample.id, len(ids)))
-        elif self._limits.positions is not None and len(ids) > self._limits.positions:
-            faults.past_positions.append(sample.id)
-        start = 1 if self._limits.loss == "all" else max(1, prompt)
-        return Encoded(array("i", ids), start)
+        longest = max(longest, len(ids))
+        excess = len(ids) - limits.max_length
+        if excess > 0 and limits.overflow == "drop":
+            rows.append(None)
+            continue
+        if excess > 0 and limits.overflow == "truncate_prompt":
+            shortened += 1
+            ids, prompt = _shorten(ids, prompt, excess, limits.begin)
+        faults.measure(sample.id, len(ids))
+        rows.append(Prepared(sample.id, array("i", ids), 1 if limits.loss == "all" else max(1, prompt)))
+    faults.raise_worst(len(samples))
+    return Preparation(rows=rows, dropped=rows.count(None), shortened=shortened, longest=longest)
 
 
 def _shorten(ids: list[int], prompt: int, excess: int, begin: int | None) -> tuple[list[int], int]:
@@ -146,8 +96,8 @@ class _Faults:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self.too_long: list[tuple[str, int]] = []
-        self.past_positions: list[str] = []
+        self._too_long: list[tuple[str, int]] = []
+        self._past_positions: list[str] = []
         self._unsupervised: list[str] = []
         self._endless: list[str] = []
         self._begun_twice: list[str] = []
@@ -166,13 +116,21 @@ class _Faults:
         if limits.rows is not None and ids and not 0 <= min(ids) <= max(ids) < limits.rows:
             self._past_rows.append(row)
 
+    def measure(self, row: str, length: int) -> None:
+        """Note whether what is left of a sample is too long."""
+        limits = self._limits
+        if length > limits.max_length:
+            self._too_long.append((row, length))
+        elif limits.positions is not None and length > limits.positions:
+            self._past_positions.append(row)
+
     def raise_worst(self, seen: int) -> None:
         """Raise for the guard that says most about the cause, if any does not hold."""
         for rows, code, fault, help_ in self._guards(seen):
             if rows:
                 message = f"{len(rows)} of {seen} samples {fault}"
                 raise GuardError(message, code=code, help=help_, place=_named(rows))
-        if self.too_long:
+        if self._too_long:
             self._raise_too_long(seen)
 
     def _guards(self, seen: int) -> Iterator[tuple[list[str], str, str, str]]:
@@ -185,7 +143,7 @@ class _Faults:
             ("the tokenizer belongs to another model, or the embedding was not resized"),
         )
         yield (
-            self.past_positions,
+            self._past_positions,
             "MR496",
             f"are longer than the model's {positions} positions",
             (f"set max_length: {positions} or less"),
@@ -205,8 +163,8 @@ class _Faults:
         )
 
     def _raise_too_long(self, seen: int) -> None:
-        limits, rows = self._limits, [row for row, _ in self.too_long]
-        longest = max(length for _, length in self.too_long)
+        limits, rows = self._limits, [row for row, _ in self._too_long]
+        longest = max(length for _, length in self._too_long)
         rest = " after their prompts were cut" if limits.overflow == "truncate_prompt" else ""
         message = f"{len(rows)} of {seen} samples are longer than {limits.max_length} tokens{rest}"
         ways = "drop" if rest else "drop or truncate_prompt"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pipeline_dsl.api import Provider, hookimpl, option
+from pipeline_dsl.api import DataError, Provider, hookimpl, option
 
 if TYPE_CHECKING:
-    from pipeline_dsl.api import TrainJob, TrainOutcome
+    from pipeline_dsl.api import LanguageModel, Preparation, Sample, TrainJob, TrainOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +71,27 @@ class HuggingFaceTrainer:
 
     options: Options
 
-    def steps(self, samples: int) -> int:
-        """Optimizer steps on so many samples an epoch, none of them dropped."""
-        return total_steps(samples, self.options)
+    def preparation(self) -> Mapping[str, Any]:
+        """Return the options that shape prepared samples."""
+        options = self.options
+        return {"max_length": options.max_length, "overflow": options.overflow, "loss": options.loss}
+
+    def prepare(self, model: LanguageModel, samples: Sequence[Sample]) -> Preparation:
+        """Encode samples and hold them to the guard rails; see ``_samples.prepare``."""
+        from medrecipe_plugins.trainers import _samples
+
+        options = self.options
+        limits = _samples.limits_of(model, options.max_length, options.overflow, options.loss)
+        return _samples.prepare(model, samples, limits)
+
+    def steps(self, samples: int | None) -> int:
+        """Optimizer steps on so many samples an epoch; None for a stream."""
+        if samples is not None:
+            return total_steps(samples, self.options)
+        if self.options.max_steps is None:
+            message = "a stream has no end, and nothing says how many steps to train"
+            raise DataError(message, code="MR218", help="set max_steps in the phase's `train`")
+        return self.options.max_steps
 
     def train(self, job: TrainJob) -> TrainOutcome:
         """Train until the end or until told to stop; see ``_loop.run``."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from medrecipe_plugins.adapters import _targets
 from medrecipe_plugins.models.causal_lm import CausalLM, Options
@@ -93,3 +94,42 @@ def test_a_pattern_that_matches_nothing_is_refused(tiny_model_folder, stacks, op
 def test_a_pattern_that_is_no_expression_is_refused(tiny_model_folder, stacks) -> None:
     with pytest.raises(ModelError, match="no regular expression"):
         stacks.lora(rank_pattern={"(": 2}).count(shape_of(tiny_model_folder))
+
+
+@pytest.mark.parametrize("options", [{}, {"target_modules": "all-linear"}, {"target_modules": ("fc1",)}])
+def test_the_vision_tower_is_adapted_where_it_is_asked_for(
+    tiny_folder_of, load_tiny, stacks, options, tmp_path
+) -> None:
+    folder, options = tiny_folder_of("gemma3_multimodal"), {**options, "vision_tower": True}
+    model = load_tiny(folder)
+    report = stacks.lora(**options).attach(model, [stacks.layer("seeing", "train", **options)])
+    counted = stacks.lora(**options).count(shape_of(folder))
+    assert counted == report.trainable_parameters == model.module.get_nb_trainable_parameters()[0]
+    assert any("vision_tower" in name for name in report.trainable)
+    stacks.disturb(model.module)
+    stacks.lora(**options).save(model, "seeing", tmp_path / "saved")
+    merged = load_tiny(folder)
+    stacks.lora().attach(merged, [stacks.layer("seeing", "merge", tmp_path / "saved")])
+    assert (vision_weight(merged) - vision_weight(load_tiny(folder))).abs().max() > 0
+
+
+def vision_weight(model):
+    parts = ("q_proj", "fc1")
+    found = [
+        p.detach().flatten()
+        for name, p in model.module.named_parameters()
+        if "vision_tower" in name and name.endswith(tuple(f"{part}.weight" for part in parts))
+    ]
+    return torch.cat(found)
+
+
+@pytest.mark.parametrize("where", ["count", "attach"])
+def test_a_vision_tower_that_is_not_there_is_refused(tiny_model_folder, load_tiny, stacks, where) -> None:
+    own, layers = stacks.lora(vision_tower=True), [stacks.layer("a", "train", vision_tower=True)]
+    ask = {
+        "count": lambda: own.count(shape_of(tiny_model_folder)),
+        "attach": lambda: own.attach(load_tiny(tiny_model_folder), layers),
+    }[where]
+    with pytest.raises(ModelError, match="this model has none") as caught:
+        ask()
+    assert caught.value.code == "MR460"

@@ -83,7 +83,7 @@ def test_every_architecture_loads_and_answers(tiny_folder_of, load_tiny, archite
 def test_a_moved_model_keeps_its_identity_and_another_tokenizer_or_weight_changes_it(
     tiny_model_folder, copy
 ) -> None:
-    original, moved = base(tiny_model_folder).identity(), base(copy).identity()
+    original, moved = base(tiny_model_folder).identity("cpu"), base(copy).identity("cpu")
     assert (original.weights_sha256, original.tokenizer_sha256) == (
         moved.weights_sha256,
         moved.tokenizer_sha256,
@@ -93,7 +93,7 @@ def test_a_moved_model_keeps_its_identity_and_another_tokenizer_or_weight_change
     tensors["model.norm.weight"][0] += 1e-3
     save_file(tensors, copy / "model.safetensors", metadata={"format": "pt"})
     edit(copy / "tokenizer.json", version="1.0 ")
-    changed = base(copy).identity()
+    changed = base(copy).identity("cpu")
     assert changed.weights_sha256 != moved.weights_sha256
     assert changed.tokenizer_sha256 != moved.tokenizer_sha256
     assert changed.chat_template_sha256 == moved.chat_template_sha256

@@ -1,5 +1,6 @@
 """Trackers, told through pluggy as in a run."""
 
+import dataclasses
 import json
 import math
 
@@ -37,14 +38,16 @@ class Writer:
     """Keeps what is written."""
 
     def __init__(self):
-        self.lines, self.records = [], []
+        self.lines, self.records, self.scores = [], [], []
 
     def write_text(self, name, text):
         raise NotImplementedError
 
     def append_line(self, name, line):
-        assert name == "metrics.jsonl"
         assert "\n" not in line
+        if name != "metrics.jsonl":
+            self.scores.append((name, json.loads(line)))
+            return
         self.lines.append(json.loads(line))
 
     def write_record(self, name, record):
@@ -98,6 +101,30 @@ def test_numbers_that_are_not_finite_are_null(run):
     lines = run(jsonl.JsonLinesTracker(NoOptions()), STEP, _evaluated()).lines
     assert lines[0]["grad_norm"] is None
     assert lines[1]["score"]["details"] == {"loop": None}
+
+
+def test_a_score_is_a_line_of_its_tasks_own_file_with_the_stage_in_which_it_was_taken(run):
+    place = {"phase": "a", "stage": "short", "index": 0, "total": 2}
+    fired = (
+        _evaluated(0.2),
+        events.StageStarted(**place, max_steps=9, until=None),
+        dataclasses.replace(_evaluated(0.4), step=5),
+        events.StageCompleted(**place, steps=9, stopped=None),
+        _evaluated(math.nan),
+    )
+    writer = run(jsonl.JsonLinesTracker(NoOptions(), clock=lambda: 3.0), *fired)
+    assert {name for name, _ in writer.scores} == {"logs/exam.jsonl"}
+    lines = [line for _, line in writer.scores]
+    assert [(x["stage"], x["step"], x["value"]) for x in lines] == [
+        (None, None, 0.2),
+        ("short", 5, 0.4),
+        (None, None, None),
+    ]
+    assert lines[1] == {
+        "seq": 3, "time": 3.0, "phase": "a", "stage": "short", "step": 5, "value": 0.4, "low": 0.0, "high": 1.0,
+        "n": 9, "protocol": "x", "higher_is_better": True, "details": {"loop": None}, "invalid": None,
+    }  # fmt: skip
+    assert writer.lines[2]["seq"] == 3, "a score has one number in both files"
 
 
 def test_metadata_begins_with_all_facts(run):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from medrecipe_plugins.trainers.trainer import HuggingFaceTrainer, Options
-from pipeline_dsl.api import Control, Sample, TrainJob, TrainOutcome, events
+from pipeline_dsl.api import Control, Preparation, Prepared, Sample, TrainJob, TrainOutcome, events
 
 BEGIN, END, PAD, FIRST = 0, 1, 1, 2
 """Padding is the end mark on purpose: masks by id would hide it."""
@@ -41,17 +42,29 @@ class Handle:
 
 
 @dataclass(frozen=True)
-class Samples:
+class Turning:
     """The same samples every epoch, turned by one place from epoch to epoch."""
 
-    items: Sequence[Sample]
+    items: Sequence[Prepared]
 
     def __len__(self) -> int:
         return len(self.items)
 
-    def epoch(self, number: int) -> Sequence[Sample]:
+    def epoch(self, number: int) -> Sequence[Prepared]:
         turn = number % len(self.items)
         return [*self.items[turn:], *self.items[:turn]]
+
+
+@dataclass(frozen=True)
+class Circle:
+    """A stream: the same samples over and over, every seventh left out. A position counts those, too."""
+
+    items: Sequence[Prepared]
+
+    def since(self, position: int) -> Iterator[tuple[int, Prepared]]:
+        for at in count(position):
+            if at % 7 != 3:
+                yield at + 1, self.items[at % len(self.items)]
 
 
 @dataclass
@@ -96,13 +109,12 @@ def tiny_llama(*, adapters: Sequence[str] = ("new",), dropout: float = 0.1, seed
     return module
 
 
-def corpus(count: int = 10) -> Samples:
+def corpus(size: int = 10) -> list[Sample]:
     """Short questions of different lengths."""
-    items = [
+    return [
         Sample(prompt=f"question {n}{'!' * (n * 3 % 11)}", completion=f"answer {n * 7}", id=f"row:{n}")
-        for n in range(count)
+        for n in range(size)
     ]
-    return Samples(items)
 
 
 @dataclass
@@ -110,13 +122,23 @@ class Bench:
     """Runs trainings in one temporary folder."""
 
     folder: Path
-    said: list[str] = field(default_factory=list)
+
+    def prepare(
+        self,
+        module: Any,
+        samples: Sequence[Sample],
+        handle: Callable[[Any], Any] = Handle,
+        **options: Any,
+    ) -> Preparation:
+        return HuggingFaceTrainer(Options(**options)).prepare(handle(module), samples)
 
     def train(
         self,
         module: Any,
         *,
-        samples: Any = None,
+        samples: Sequence[Sample] | None = None,
+        reading: Callable[[Sequence[Prepared]], Any] = Turning,
+        max_steps_instead: int | None = None,
         answers: Mapping[tuple[str, int], Control] | None = None,
         resume: bool = False,
         folder: str = "train",
@@ -126,12 +148,18 @@ class Bench:
         **options: Any,
     ) -> tuple[TrainOutcome, Recorder]:
         recorder = fire or Recorder(answers or {})
-        job = TrainJob(
-            phase="first", model=handle(module), samples=corpus() if samples is None else samples, seed=seed,
-            folder=self.folder / folder, resume=resume, fire=recorder, say=self.said.append,
-        )  # fmt: skip
         settings = {"batch_size": 2, "grad_accum": 2, "learning_rate": 1e-2, "epochs": 2.0} | options
-        return HuggingFaceTrainer(Options(**settings)).train(job), recorder
+        trainer, model = HuggingFaceTrainer(Options(**settings)), handle(module)
+        rows = trainer.prepare(model, corpus() if samples is None else samples).rows
+        job = TrainJob(
+            phase="first", model=model, samples=reading([row for row in rows if row is not None]), seed=seed,
+            folder=self.folder / folder, resume=resume, fire=recorder, say=_silent, max_steps=max_steps_instead,
+        )  # fmt: skip
+        return trainer.train(job), recorder
+
+
+def _silent(line: str) -> None:
+    raise AssertionError(line)
 
 
 @pytest.fixture(autouse=True)
@@ -157,9 +185,9 @@ def llama() -> Callable[..., Any]:
 
 
 @pytest.fixture
-def make_corpus() -> Callable[[Sequence[Sample]], Samples]:
-    """Makes a training set of samples."""
-    return Samples
+def circle() -> type[Circle]:
+    """Makes a stream of prepared samples."""
+    return Circle
 
 
 def trainable(module: Any) -> dict[str, Any]:

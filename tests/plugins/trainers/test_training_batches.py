@@ -5,6 +5,8 @@ from array import array
 
 import pytest
 
+from pipeline_dsl.api import Prepared
+
 LENGTHS = [(n * 37) % 101 + 3 for n in range(150)]
 
 
@@ -32,9 +34,8 @@ def test_making_batches_draws_no_random_number():
     import torch
 
     from medrecipe_plugins.trainers._batches import EpochBatches, loader
-    from medrecipe_plugins.trainers._samples import Encoded
 
-    items = [Encoded(array("i", [1] * length), 1) for length in LENGTHS]
+    items = [Prepared("row", array("i", [1] * length), 1) for length in LENGTHS]
     source = EpochBatches(lambda _: items, count=150, batch_size=4, group_by_length=True, seed=3)
     source.set_epoch(0)
     python, pytorch = random.getstate(), torch.get_rng_state()
@@ -61,9 +62,8 @@ def test_without_grouping_the_order_is_the_recipes():
 
 def test_labels_are_the_following_tokens_and_padding_is_masked_by_length():
     from medrecipe_plugins.trainers._batches import IGNORED, collate
-    from medrecipe_plugins.trainers._samples import Encoded
 
-    made = collate([Encoded(array("i", [0, 5, 6, 1]), 2), Encoded(array("i", [0, 1]), 1)])
+    made = collate([Prepared("row", array("i", [0, 5, 6, 1]), 2), Prepared("row", array("i", [0, 1]), 1)])
     assert made["input_ids"].tolist() == [[0, 5, 6, 1], [0, 1, 0, 0]]
     assert made["attention_mask"].tolist() == [[1, 1, 1, 1], [1, 1, 0, 0]]
     assert made["labels"].tolist() == [[IGNORED, 6, 1, IGNORED], [1, IGNORED, IGNORED, IGNORED]]

@@ -79,6 +79,21 @@ def test_a_finished_training_is_loaded_and_not_trained_again(bench, llama, same)
     assert told.names == ["started", "completed"]
 
 
+def test_a_training_that_was_to_end_at_its_checkpoint_ends_there(bench, llama, same):
+    ended, cut = llama(), llama()
+    expected, _ = bench.train(
+        ended, folder="ended", answers={("iteration_completed", 3): Control(stop=True, reason="enough")}
+    )
+    bench.train(cut, folder="cut", answers={("iteration_completed", 3): STOP_AND_SAVE})
+    resumed = llama()
+    outcome, told = bench.train(
+        resumed, folder="cut", resume=True, answers={("started", 3): Control(stop=True, reason="enough")}
+    )
+    assert outcome == expected
+    assert told.names == ["started", "terminated"]
+    assert same(resumed, ended)
+
+
 def test_without_resume_earlier_checkpoints_are_gone(bench, llama):
     bench.train(llama(), save_steps=1)
     bench.train(llama())
@@ -196,16 +211,7 @@ def test_gradient_checkpointing_changes_no_weight(bench, llama, weights):
 
 
 def _uneven():
-    items = [Sample(prompt=f"q{n}", completion="x" * (1 + 5 * n), id=f"row:{n}") for n in range(8)]
-
-    class Uneven:
-        def __len__(self):
-            return len(items)
-
-        def epoch(self, number):
-            return items
-
-    return Uneven()
+    return [Sample(prompt=f"q{n}", completion="x" * (1 + 5 * n), id=f"row:{n}") for n in range(8)]
 
 
 def test_an_end_in_the_middle_of_a_checkpoint_loses_that_checkpoint_alone(bench, llama, same, monkeypatch):
@@ -232,21 +238,26 @@ def test_an_end_in_the_middle_of_a_checkpoint_loses_that_checkpoint_alone(bench,
 class Changing:
     """Epochs of three samples, one of which is another in every epoch; in the second it is a long one."""
 
+    def __init__(self, items):
+        self.items = items
+
     def __len__(self):
         return 3
 
     def epoch(self, number):
-        texts = ("a", "bb", "x" * (40 if number == 1 else 3 + number))
-        return [Sample(prompt="q", completion=text, id=f"row:{text}") for text in texts]
+        return [*self.items[:2], self.items[2 + number]]
 
 
 def test_epochs_may_have_different_samples(bench, llama):
-    _, told = bench.train(llama(), samples=Changing(), epochs=3.0, batch_size=3, grad_accum=1)
+    texts = ("a", "bb", "xxx", "x" * 40, "x" * 5)
+    samples = [Sample(prompt="q", completion=text, id=f"row:{text}") for text in texts]
+    _, told = bench.train(llama(), samples=samples, reading=Changing, epochs=3.0, batch_size=3, grad_accum=1)
     assert [e.label_tokens for e in told.of("iteration_completed")] == [2 + 3 + 4, 2 + 3 + 41, 2 + 3 + 6]
 
 
-def test_every_epoch_has_as_many_samples_as_the_one_that_keeps_least(bench, llama):
-    settings = {"epochs": 3.0, "batch_size": 1, "grad_accum": 1, "max_length": 20, "overflow": "drop"}
-    outcome, told = bench.train(llama(), samples=Changing(), **settings)
-    assert outcome.steps == 6
-    assert [e.step for e in told.of("epoch_completed")] == [2, 4, 6]
+def test_a_job_can_say_how_many_steps_to_take_and_the_schedule_follows(bench, llama):
+    outcome, told = bench.train(llama(), max_steps_instead=4, epochs=9.0, lr_scheduler="linear")
+    assert outcome.steps == 4
+    rates = [e.learning_rate for e in told.of("iteration_completed")]
+    assert rates == pytest.approx([0.01, 0.0075, 0.005, 0.0025])
+    assert {e.max_steps for e in told.fired} == {4}

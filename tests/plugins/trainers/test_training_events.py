@@ -66,7 +66,7 @@ def test_the_loss_of_a_step_is_the_mean_over_its_label_tokens(bench, llama, hand
     with torch.no_grad():
         logits = module(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
     expected = -sum(logits[at - 1, ids[at]].item() for at in range(prompt, len(ids))) / (len(ids) - prompt)
-    outcome, told = bench.train(module, samples=_one(sample), epochs=1.0)
+    outcome, told = bench.train(module, samples=[sample], epochs=1.0)
     (step,) = told.of("iteration_completed")
     assert step.loss == pytest.approx(expected, abs=1e-6)
     assert step.label_tokens == outcome.label_tokens == len("that") + 1
@@ -151,14 +151,3 @@ def test_what_a_listener_raises_passes_through(bench, llama):
 
     with pytest.raises(KeyboardInterrupt):
         bench.train(llama(), fire=fire)
-
-
-def _one(sample):
-    class One:
-        def __len__(self):
-            return 1
-
-        def epoch(self, number):
-            return [sample]
-
-    return One()
