@@ -117,9 +117,7 @@ class HookReader:
         else:
             return
         self._desk.findings.append(
-            Diagnostic(
-                code=PlanCode.CANNOT_ACT.code, message=why, span=hook.on.span, help=f"bind it to {at}"
-            )
+            Diagnostic(code=PlanCode.CANNOT_ACT.code, message=why, span=hook.on.span, help=f"bind it to {at}")
         )
 
     def _check_condition(self, hook: Hook) -> None:

@@ -183,9 +183,7 @@ def view_of(plan: Plan, name: str, catalog: Catalog, needs: Sequence[str] = ()) 
     """The rows of what a mix or task refers to; ``needs`` are the columns that its template needs."""
     planned = plan.data[name]
     source: Source = make(catalog, planned.source)
-    return View(
-        name=name, source=source, plan=planned.view, needs=tuple(needs), title=title(planned.source)
-    )
+    return View(name=name, source=source, plan=planned.view, needs=tuple(needs), title=title(planned.source))
 
 
 def first_rows(name: str, source: Source, plan: ViewPlan, count: int) -> Sequence[Row]:

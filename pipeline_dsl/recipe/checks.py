@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pipeline_dsl.diagnostics import Related
 from pipeline_dsl.recipe.codes import Code
-from pipeline_dsl.recipe.data import check_data_reference, names_to_use
+from pipeline_dsl.recipe.data import block_and_part, check_data_reference, names_to_use
 from pipeline_dsl.recipe.findings import Findings
 from pipeline_dsl.recipe.model import MixEntry, Phase, StackEntry, Task, View
 from pipeline_dsl.recipe.paths import rows
@@ -45,6 +45,8 @@ def check_references(
     uses = [use for phase in phases for use in _uses(phase)]
     data = [*(use.ref for use in uses if use.section == "data"), *(task.data for task in tasks)]
     _check_data(data, _declared(tree.get("data")), views, findings)
+    for task in tasks:
+        _check_end(task, views, findings)
     for section in ("adapters", "tasks", "phases"):
         known = _declared(tree.get(section))
         wanted = [use.ref for use in uses if use.section == section]
@@ -66,6 +68,18 @@ def _check_data(
             _unknown("data", ref, names_to_use(known or (), views), findings)
         if not known:
             break
+
+
+def _check_end(task: Task, views: Map[str, View], findings: Findings) -> None:
+    """A task reads all its rows into memory: of a stream it has to say how many."""
+    view = views.get(block_and_part(task.data.name)[0])
+    if view is not None and view.streaming and task.limit is None and view.limit is None:
+        findings.error(
+            Code.ENDLESS_TASK,
+            f"`{task.data.name}` is streamed: say how many of its rows `{task.name.name}` asks",
+            task.data.span,
+            help="give the task a `limit`, for example 200; the first rows are taken",
+        )
 
 
 def check_phases(tree: Mapping, phases: tuple[Phase, ...], findings: Findings) -> None:

@@ -34,6 +34,7 @@ class Code(StrEnum):
     PART_NEEDED = "MR214", "split data that is named without its part"
     UNKNOWN_PART = "MR215", "a part that the data does not have"
     SPLIT = "MR216", "shares of a split that do not make sense"
+    ENDLESS_TASK = "MR219", "a task on a stream without a limit"
     USELESS_WORD = "MR217", "a word that does nothing without another one"
     UNKNOWN_PROFILE = "MR220", "a profile that the recipe does not have"
     USELESS_IN_PROFILE = "MR221", "a key that is read before profiles and `--set` are"

@@ -131,7 +131,7 @@ def test_a_run_as_json(medrecipe, runs):
     assert run["id"] == ID
     assert run["phases"] == [
         {"name": "one", "status": "finished", "fingerprint": "f" * 64, "adapter": "phases/one/adapter", "own_task": "exam", "metrics": {"loss": 1.0}, "data": None, "stages": []},
-        {"name": "two", "status": "pending", "fingerprint": None, "adapter": None, "own_task": None, "metrics": None},
+        {"name": "two", "status": "pending", "fingerprint": None, "adapter": None, "own_task": None, "metrics": None, "data": None, "stages": []},
     ]  # fmt: skip
     assert run["retention"] == {
         "tasks": ["exam"],

@@ -122,13 +122,15 @@ def test_the_parts_shares_groups_and_seed_of_a_split_count(desk, recipe):
 
 
 def test_a_phase_on_a_stream_has_to_say_its_steps(desk, recipe):
-    text = words(recipe, "streaming: true")
+    text = words(recipe, "streaming: true, limit: 9")
     findings = [f for f in desk.check(text).findings if f.is_error]
     assert {f.code for f in findings} == {"MR218"}
     assert {f.span.text for f in findings} == {"terms"}
     assert "max_steps: 1000" in findings[0].help
-    plan = desk.plan(words(recipe, "streaming: true, shuffle_buffer: 3").replace("epochs: 1", "max_steps: 5"))
-    assert plan.data["terms"].view == ViewPlan(streaming=True, shuffle_buffer=3)
+    plan = desk.plan(
+        words(recipe, "streaming: true, limit: 9, shuffle_buffer: 3").replace("epochs: 1", "max_steps: 5")
+    )
+    assert plan.data["terms"].view == ViewPlan(limit=9, streaming=True, shuffle_buffer=3)
 
 
 class Remote:

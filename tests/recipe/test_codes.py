@@ -80,6 +80,13 @@ CASES: dict[Code, Wrong] = {
         "shuffle_buffer",
         "`data.e.shuffle_buffer` does nothing without `streaming`",
     ),
+    Code.ENDLESS_TASK: Wrong(
+        "recall, e, plain, perplexity, 20\n",
+        "recall, e, plain, perplexity, null\n",
+        "e",
+        "`e` is streamed: say how many of its rows `recall` asks",
+        {"sets": ["data.e.streaming=true"]},
+    ),
     Code.UNKNOWN_PROFILE: Wrong("", "", "tyni", "there is no profile `tyni`", {"profile": "tyni"}),
     Code.USELESS_IN_PROFILE: Wrong("        seed: 7", "        extends: x", "extends", "has no effect"),
     Code.MALFORMED_SET: Wrong("", "", "seed", "`--set` needs a path and a value", {"sets": ["seed"]}),

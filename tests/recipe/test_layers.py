@@ -98,6 +98,37 @@ def test_another_provider_in_a_profile_starts_its_options_anew(load: Load, small
     assert (model.name, plain(model.options)) == ("other", {"width": 3})
 
 
+TABLE = "tasks |task, data, template, metric, limit|\n    a, d, plain, perplexity, 5\n    b, e, plain, perplexity, null\n"
+
+
+def test_a_block_over_a_table_changes_its_rows_by_name(load: Load) -> None:
+    over = "extends: base.sdn\ntasks:\n    b: {limit: 7}\n    c: {data: d, template: plain, metric: loss}\n"
+    loaded = load(over, beside={"base.sdn": TABLE})
+    assert resolved(loaded)["tasks"] == [
+        {"task": "a", "data": "d", "template": "plain", "metric": "perplexity", "limit": 5},
+        {"task": "b", "data": "e", "template": "plain", "metric": "perplexity", "limit": 7},
+        {"task": "c", "data": "d", "template": "plain", "metric": "loss", "limit": None},
+    ]
+
+
+def test_a_row_that_is_changed_merges_as_blocks_do(load: Load) -> None:
+    table = "tasks |task, data, template, metric|\n    a, d, plain, {use: f1, digits: 3}\n"
+    over = "extends: base.sdn\ntasks: {a: {metric: {digits: 4}}}\n"
+    changed = resolved(load(over, beside={"base.sdn": table}))["tasks"]
+    assert changed == [{"task": "a", "data": "d", "template": "plain", "metric": {"use": "f1", "digits": 4}}]
+
+
+def test_a_table_over_a_table_replaces_it(load: Load) -> None:
+    over = "extends: base.sdn\ntasks |task, data|\n    z, d\n"
+    assert resolved(load(over, beside={"base.sdn": TABLE}))["tasks"] == [{"task": "z", "data": "d"}]
+
+
+def test_rows_without_names_of_their_own_are_replaced(load: Load) -> None:
+    hooks = "hooks |on, do|\n    epoch_completed, log\n    epoch_completed, evaluate\n"
+    over = "extends: base.sdn\nhooks:\n    epoch_completed: {do: stop}\n"
+    assert resolved(load(over, beside={"base.sdn": hooks}))["hooks"] == {"epoch_completed": {"do": "stop"}}
+
+
 def test_set_reaches_lists_by_index_and_tables_by_name(load: Load, small: str) -> None:
     recipe = fine(
         load(

@@ -403,7 +403,7 @@ def test_evaluate_scores_the_tasks_that_it_names(workshop, hooked, recipe):
 
 def test_a_task_that_there_is_not_is_told_with_those_that_are(workshop, hooked, recipe):
     with pytest.raises(MedrecipeError, match="there is no task `cold` to evaluate") as caught:
-        workshop.run(hooked(recipe, "completed, 1, null, {use: evaluate, tasks: [cold]}"))
+        workshop.run(hooked(recipe, "completed, 1, null, {use: ask, tasks: [cold]}"))
     assert "ones, twos, calm" in caught.value.help
 
 
@@ -539,7 +539,7 @@ def test_case_74_runs_that_start_at_once_get_folders_of_their_own(workshop):
     plan = workshop.plan()
     code = (
         "import json, sys; from pathlib import Path\n"
-        "from pipeline_dsl.plan.model import from_json; from pipeline_dsl.registry import build_catalog\n"
+        "from pipeline_dsl.plan.plan_json import from_json; from pipeline_dsl.registry import build_catalog\n"
         "from pipeline_dsl.run.request import RunRequest; from pipeline_dsl.run.start import run_plan\n"
         f"plan = from_json(json.loads(Path({str(workshop.folder / 'plan.json')!r}).read_text()))\n"
         "request = RunRequest(plan=plan, recipe_text='', runs=Path(sys.argv[1]), fresh=True)\n"
@@ -550,7 +550,7 @@ def test_case_74_runs_that_start_at_once_get_folders_of_their_own(workshop):
     (workshop.folder / "plan.json").write_text(json.dumps(to_json(plan)), encoding="utf-8")
     command = [sys.executable, "-c", code, str(workshop.runs)]
     started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(8)]
-    ids = {process.communicate()[0].strip() for process in started}
+    ids = {process.communicate()[0].splitlines()[-1] for process in started}
     assert len(ids) == 8
     assert {f.name for f in workshop.folders()} == ids
     for folder in workshop.folders():

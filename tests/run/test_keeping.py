@@ -61,7 +61,8 @@ def test_a_phase_ends_with_the_weights_of_its_best_step(workshop, make):
 
 
 def test_an_evaluation_of_another_task_sets_nothing_off(workshop, make):
-    workshop.run(make("iteration_completed, 1, null, {use: evaluate, tasks: [calm]}", KEEP, STOP))
+    seldom = "iteration_completed, 100, null, {use: evaluate, tasks: [ones]}"
+    workshop.run(make("iteration_completed, 1, null, {use: evaluate, tasks: [calm]}", seldom, KEEP, STOP))
     metrics = workshop.phase("first")["metrics"]
     assert (metrics["steps"], metrics["kept_step"], metrics["stopped"]) == (12, None, None)
     said = "first: no score had weights kept; those of the last step are the result"

@@ -51,7 +51,8 @@ def test_what_goes_by_scores_is_refused_without_them(workshop, recipe):
     ],
 )
 def test_actions_are_refused_if_they_go_by_scores(workshop, hooked, recipe, row, refused):
-    plan = workshop.plan(hooked(recipe, row))
+    scored = "epoch_completed, 1, null, evaluate"
+    plan = workshop.plan(hooked(recipe, scored, row))
     if refused is None:
         refuse_unscored(plan)
     else:

@@ -400,6 +400,7 @@ class AskOptions:
     """Ask for something that may not be there."""
 
     what: str = option("evaluate", doc="evaluate, checkpoint or stop")
+    tasks: tuple[str, ...] = option((), doc="what to evaluate")
 
 
 class Ask:
@@ -409,7 +410,7 @@ class Ask:
     def act(self, event, values, controls) -> None:
         match self.options.what:
             case "evaluate":
-                controls.evaluate()
+                controls.evaluate(self.options.tasks)
             case "checkpoint":
                 controls.checkpoint()
             case _:

@@ -1,4 +1,4 @@
-"""``jsonl``: one line of ``metrics.jsonl`` for every step, epoch, evaluation and phase; scores by task too."""
+"""``jsonl``: a line of ``metrics.jsonl`` for every step, epoch, evaluation and phase, and scores by task."""
 
 from __future__ import annotations
 

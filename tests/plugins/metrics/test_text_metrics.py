@@ -87,6 +87,12 @@ def test_chrf_is_sacrebleus(wrote):
     assert score.protocol.startswith("chrf/greedy/")
 
 
+def test_chrf_has_an_interval_where_some_samples_have_nothing_in_common(wrote):
+    score = _make("chrf").score([wrote("", "간은 크다"), wrote("폐는 둘이다", "폐는 두 개다")])
+    assert score.low < score.value < score.high
+    assert {type(figure) for figure in (score.value, score.low, score.high)} == {float}
+
+
 def test_chrf_of_equal_texts_is_100(wrote):
     assert _make("chrf").score([wrote("간은 크다", "간은 크다")]).value == pytest.approx(100)
 
