@@ -23,7 +23,7 @@ T = TypeVar("T")
 _TEXTS = 10_000
 """Rows of the first training data on which fertility is measured, at most."""
 
-_BASE = "tokens and what can be reused"
+_BASE = "tokens, what can be reused"
 """What hangs on the base's own files."""
 _NOT_HERE = "MR451"
 REUSED = "reused"
@@ -58,9 +58,12 @@ def estimate(plan: Plan, catalog: Catalog, say: Callable[[str], None]) -> Plan:
         ModelError: a base that is damaged, or adapters whose targets it does not have.
     """
     model: Model = make(catalog, plan.model)
-    device = _known(partial(model.device, plan.device), _BASE, say)
-    base = None if device is None else _known(partial(model.identity, device), _BASE, say)
-    shape = _known(model.shape, "how many parameters are trained", say)
+    missing: dict[str, list[str]] = {}
+    device = _known(partial(model.device, plan.device), _BASE, missing)
+    base = None if device is None else _known(partial(model.identity, device), _BASE, missing)
+    shape = _known(model.shape, "trained parameters", missing)
+    for reason, what in missing.items():
+        say(f"not known yet: {', '.join(what)} ({reason})")
     if shape is not None and shape.note:
         say(shape.note)
     planned = fingerprint(replace(plan, device=device if device and base else plan.device, base=base))
@@ -149,12 +152,12 @@ def _count(plan: Plan, name: str, catalog: Catalog, shape: ModelShape) -> int:
     return adapter.count(shape)
 
 
-def _known(ask: Callable[[], T], what: str, say: Callable[[str], None]) -> T | None:
-    """Ask a model; None, and a word on why, where its files or the device are not here. All else is wrong."""
+def _known(ask: Callable[[], T], what: str, missing: dict[str, list[str]]) -> T | None:
+    """Ask a model; None, and a note of the reason, where its files or the device are not here."""
     try:
         return ask()
     except (ModelError, MachineError) as error:
         if isinstance(error, ModelError) and error.code != _NOT_HERE:
             raise
-        say(f"{what}: not known yet, since {error.message}")
+        missing.setdefault(error.message, []).append(what)
         return None

@@ -20,7 +20,7 @@ def refuse_unseen(fresh: Mapping[int, str], phase: str, samples: Iterable[Prepar
         samples: all that it may read.
 
     Raises:
-        DataError: MR473, at least one of the tokens is in no sample: its row would learn nothing.
+        DataError: MR543, at least one of the tokens is in no sample: its row would learn nothing.
     """
     missing = dict(fresh)
     for sample in samples:
@@ -34,6 +34,6 @@ def refuse_unseen(fresh: Mapping[int, str], phase: str, samples: Iterable[Prepar
         raise DataError(
             f"{len(tokens)} of {len(fresh)} added tokens are in no sample that `{phase}` trains on: "
             f"{', '.join(tokens[:_NAMED])}{more}",
-            code="MR473",
+            code="MR543",
             help="take them out of add_tokens, or give the phase text that has them",
         )

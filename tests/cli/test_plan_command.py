@@ -91,9 +91,7 @@ def test_a_plan_on_a_model_that_is_not_here_says_what_it_can(process, recipe, tm
     assert "base google/medgemma-4b-it (not here yet)" in result.out
     assert "3 samples an epoch, 20 steps in all" in result.out
     assert "of 4,3" in result.out, "parameters are counted on the published shapes"
-    missing = (
-        "tokens and what can be reused: not known yet, since google/medgemma-4b-it is not on this machine"
-    )
+    missing = "not known yet: tokens, what can be reused (google/medgemma-4b-it is not on this machine"
     assert f"note: {missing}" in result.out
     assert "note: the shapes of google/medgemma-4b-it are those that were published" in result.out
     data = json.loads(process("plan", "r.sdn", "--json", HF_HUB_CACHE=str(tmp_path / "empty")).out)

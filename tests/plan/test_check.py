@@ -324,7 +324,7 @@ def test_estimates_need_no_training_library_either_where_nothing_is_built(desk, 
     assert (first.trainable_parameters, first.total_parameters) == (10, 110)
     assert (second.samples, second.total_parameters) == (4 + 1, 110)
     assert third.samples == 4
-    assert said == ["tokens and what can be reused: not known yet, since not built yet"]
+    assert said == ["not known yet: tokens, what can be reused (not built yet)"]
     with pytest.raises(ModelError, match="cannot be built"):
         identify(plan, catalog, said.append)
 

@@ -167,7 +167,7 @@ def test_tokens_that_are_in_no_sample_are_refused_before_training(folder: Path, 
     plan = plan_of(folder, "model.add_tokens=[신부전증]")
     with pytest.raises(DataError, match="1 of 4 added tokens are in no sample that `plain`") as caught:
         run_plan(RunRequest(plan=plan, recipe_text="", runs=tmp_path, say=lambda _: None), build_catalog())
-    assert caught.value.code == "MR473"
+    assert caught.value.code == "MR543"
     assert caught.value.exit_code == 3
 
 

@@ -90,7 +90,7 @@ class HuggingFaceTrainer:
             return total_steps(samples, self.options)
         if self.options.max_steps is None:
             message = "a stream has no end, and nothing says how many steps to train"
-            raise DataError(message, code="MR218", help="set max_steps in the phase's `train`")
+            raise DataError(message, help="set max_steps in the phase's `train`")
         return self.options.max_steps
 
     def train(self, job: TrainJob) -> TrainOutcome:

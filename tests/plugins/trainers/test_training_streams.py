@@ -67,7 +67,7 @@ def test_a_finished_training_on_a_stream_is_loaded_and_not_trained_again(bench, 
 def test_a_stream_needs_a_number_of_steps(bench, llama, circle):
     with pytest.raises(DataError) as caught:
         bench.train(llama(), reading=circle)
-    assert caught.value.code == "MR218"
+    assert caught.value.code == "MR500"
     assert "max_steps" in caught.value.help
 
 
