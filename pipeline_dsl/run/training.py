@@ -7,6 +7,7 @@ from functools import reduce
 from operator import add
 
 from pipeline_dsl.api.contracts import LanguageModel, Trainer, TrainingSet, TrainingStream, TrainJob
+from pipeline_dsl.api.errors import DataError
 from pipeline_dsl.api.records import TrainOutcome
 from pipeline_dsl.plan.border import working
 from pipeline_dsl.plan.choose import make
@@ -82,7 +83,7 @@ def steps_of(context: Context, phase: PhasePlan, model: LanguageModel) -> int:
     """
     trainer: Trainer = make(context.catalog, phase.train)
     data = read_data(context, phase, model)
-    _refuse_unseen(phase, model, data)
+    _look_for_tokens(context, phase, model, data)
     return trainer.steps(data.size)
 
 
@@ -113,7 +114,7 @@ def train(
     trainer: Trainer = make(context.catalog, phase.train)
     data = read_data(context, phase, model)
     if stage is None:
-        _refuse_unseen(phase, model, data)
+        _look_for_tokens(context, phase, model, data)
     label = f"{phase.name}/{stage}" if stage else phase.name
     if data.amounts is not None and (overlong := report(data.amounts)) is not None:
         context.say(f"{label}: {overlong}")
@@ -139,8 +140,17 @@ def train(
     return Trained(outcome=outcome, amounts=data.amounts)
 
 
-def _refuse_unseen(phase: PhasePlan, model: LanguageModel, data: Data) -> None:
-    """Raise DataError where an added token is in no sample; nobody looks through a stream for that."""
-    if model.fresh_tokens and isinstance(data.samples, PhaseSamples):
-        samples = (sample for pool in data.samples.pools for sample in pool.samples)
+def _look_for_tokens(context: Context, phase: PhasePlan, model: LanguageModel, data: Data) -> None:
+    """Raise DataError where an added token is in no sample; a quick look at a few samples only says so.
+
+    Nobody looks through a stream for that.
+    """
+    if not model.fresh_tokens or not isinstance(data.samples, PhaseSamples):
+        return
+    samples = (sample for pool in data.samples.pools for sample in pool.samples)
+    try:
         refuse_unseen(model.fresh_tokens, phase.name, samples)
+    except DataError as error:
+        if context.plan.max_samples is None:
+            raise
+        context.say(error.message)

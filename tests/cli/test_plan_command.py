@@ -94,8 +94,6 @@ def test_a_plan_on_a_model_that_is_not_here_says_what_it_can(process, recipe, tm
     missing = "not known yet: tokens, what can be reused (google/medgemma-4b-it is not on this machine"
     assert f"note: {missing}" in result.out
     assert "note: the shapes of google/medgemma-4b-it are those that were published" in result.out
-    data = json.loads(process("plan", "r.sdn", "--json", HF_HUB_CACHE=str(tmp_path / "empty")).out)
-    assert data["notes"][0].startswith(missing)
 
 
 def test_a_run_on_a_model_that_is_not_here_ends_with_4_before_anything_is_written(process, recipe, tmp_path):

@@ -58,7 +58,9 @@ def test_fault_66_a_plugin_that_yields_is_not_blamed_for_who_takes():
 def test_fault_66_a_metric_with_a_bug_ends_the_command_with_1_and_no_traceback(bench, recipe):
     bench.write("mine.py", METRIC)
     bench.check(recipe)
-    bench.write("r.sdn", "plugins = [./mine.py]\n" + recipe.replace("perplexity", "mine"))
+    small = "use: embedded, layers: 1, width: 32, mlp_width: 32, vocabulary: 400, pretraining_steps: 0"
+    text = recipe.replace("perplexity", "mine").replace("use: embedded", small)
+    bench.write("r.sdn", "plugins = [./mine.py]\n" + text)
     result = bench.run("run", "r.sdn")
     assert result.code == 1
     assert "the metric `mine/mine` failed at score: KeyError: 'nothing'" in " ".join(result.err.split())

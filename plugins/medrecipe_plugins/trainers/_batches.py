@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -72,8 +73,8 @@ class EpochBatches(Dataset[Prepared]):  # type: ignore[misc]  # torch is not fol
     def set_epoch(self, number: int) -> None:
         """Make the 0-based epoch the current one."""
         self._items = self._epoch(number)
-        lengths = [len(item.ids) for item in self._items]
-        self._batches = batches(lengths, self._batch_size, f"{self._seed}/{number}", group=self._group)
+        key = f"{self._seed}/{number}"
+        self._batches = batches_of(self._items, self._batch_size, key, group=self._group)
 
     def __len__(self) -> int:
         return self._count
@@ -108,11 +109,20 @@ class BatchSampler:
         return self._source.order
 
 
-def batches(lengths: Sequence[int], size: int, key: str, *, group: bool) -> list[list[int]]:
+def batches_of(items: Sequence[Prepared], size: int, key: str, *, group: bool) -> list[list[int]]:
+    """Cut samples into micro-batches: ``batches`` with what tells one sample from another."""
+    names = [(item.id, item.start, len(item.ids)) for item in items]
+    return batches([len(item.ids) for item in items], size, key, group=group, names=names)
+
+
+def batches(
+    lengths: Sequence[int], size: int, key: str, *, group: bool, names: Sequence[Hashable] = ()
+) -> list[list[int]]:
     """Cut places 0 … n-1 into micro-batches.
 
     Grouped: within windows of some micro-batches the longest come together, and the micro-batches of a
-    window follow each other in an order that depends on ``key`` alone.
+    window follow each other in an order that depends on ``key`` alone. A window in which samples of the same
+    name stand more than once is grouped copy by copy, so that they do not meet in one micro-batch.
     """
     places = list(range(len(lengths)))
     if not group:
@@ -120,12 +130,25 @@ def batches(lengths: Sequence[int], size: int, key: str, *, group: bool) -> list
     made: list[list[int]] = []
     chooser = random.Random(key)  # noqa: S311 - an order, not a secret
     for at in range(0, len(places), size * WINDOW):
-        window = sorted(places[at : at + size * WINDOW], key=lambda place: -lengths[place])
+        taken = places[at : at + size * WINDOW]
+        copies = _copies([names[place] for place in taken] if names else taken)
+        ranks = {place: (copy, -lengths[place]) for place, copy in zip(taken, copies, strict=True)}
+        window = sorted(taken, key=ranks.__getitem__)
         cut = [window[start : start + size] for start in range(0, len(window), size)]
         whole = [batch for batch in cut if len(batch) == size]
         chooser.shuffle(whole)
         made += whole + [batch for batch in cut if len(batch) < size]
     return made
+
+
+def _copies(names: Sequence[Hashable]) -> list[int]:
+    """For each name how often it stood before."""
+    seen: Counter[Hashable] = Counter()
+    found = []
+    for name in names:
+        found.append(seen[name])
+        seen[name] += 1
+    return found
 
 
 def collate(items: Sequence[Prepared]) -> dict[str, torch.Tensor]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch.utils.data import Dataset
 
-from medrecipe_plugins.trainers._batches import WINDOW, batches
+from medrecipe_plugins.trainers._batches import WINDOW, batches_of
 from pipeline_dsl.api import Prepared, TrainingStream
 
 _FILE = "stream.json"
@@ -85,8 +85,8 @@ class StreamBatches(Dataset[Prepared]):  # type: ignore[misc]  # torch is not fo
             taken = list(islice(samples, WINDOW * self._batch_size))
             self._begins[number + 1] = taken[-1][0]
             items = [sample for _, sample in taken]
-            lengths = [len(item.ids) for item in items]
-            for places in batches(lengths, self._batch_size, f"{self._seed}/{number}", group=self._group):
+            key = f"{self._seed}/{number}"
+            for places in batches_of(items, self._batch_size, key, group=self._group):
                 yield [items[place] for place in places]
 
 

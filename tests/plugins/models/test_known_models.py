@@ -59,6 +59,11 @@ def test_medgemma_4b_without_its_vision_tower_has_8_912_896_trainable_parameters
     assert adapter.count(shape_of("google/medgemma-4b-it")) == 8_912_896
 
 
+def test_with_its_vision_tower_it_has_11_898_880():
+    adapter = Lora(options=LoraOptions(r=16, target_modules=ATTENTION, vision_tower=True))
+    assert adapter.count(shape_of("google/medgemma-4b-it")) == 11_898_880
+
+
 def test_a_model_that_is_not_here_is_measured_as_published_and_says_so():
     shape = CausalLM(options=Options(name="microsoft/phi-2")).shape()
     assert shape.parameters == 2_779_683_840

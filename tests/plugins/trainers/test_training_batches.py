@@ -67,3 +67,13 @@ def test_labels_are_the_following_tokens_and_padding_is_masked_by_length():
     assert made["input_ids"].tolist() == [[0, 5, 6, 1], [0, 1, 0, 0]]
     assert made["attention_mask"].tolist() == [[1, 1, 1, 1], [1, 1, 0, 0]]
     assert made["labels"].tolist() == [[IGNORED, 6, 1, IGNORED], [1, IGNORED, IGNORED, IGNORED]]
+
+
+def test_copies_of_a_sample_do_not_meet_in_a_micro_batch():
+    """A source that is shorter than a window comes several times in one: sorted by length, copies would meet."""
+    from medrecipe_plugins.trainers._batches import batches
+
+    lengths, names = [9, 7, 5, 3] * 8, list("abcd") * 8
+    made = batches(lengths, 4, "7/0", group=True, names=names)
+    assert all(len({names[place] for place in batch}) == 4 for batch in made)
+    assert sorted(place for batch in made for place in batch) == list(range(32))
