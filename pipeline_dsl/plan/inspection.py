@@ -1,22 +1,24 @@
 """What only the whole of the data shows: rows that are taught and asked, answers that are always the same.
 
-Streams are not read through for this: they are looked at as they flow, row by row.
+Streams are not read through for this: their rows are held against what is asked as they come.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 
-from pipeline_dsl.api.contracts import Source, Template
+from pipeline_dsl.api.contracts import Template
 from pipeline_dsl.api.errors import DataError
-from pipeline_dsl.api.records import PlacedRow
+from pipeline_dsl.api.records import PlacedRow, Sample
+from pipeline_dsl.plan.border import each, title
 from pipeline_dsl.plan.choose import make
 from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.plan.leaks import Text, contained_rows, same_rows, text_of
 from pipeline_dsl.plan.model import MixPlan, Plan, ProviderRef, TaskPlan
-from pipeline_dsl.plan.views import View
+from pipeline_dsl.plan.views import view_of
 from pipeline_dsl.registry import Catalog
 
 MOST_CHARACTERS = 5_000_000
@@ -46,6 +48,30 @@ def inspect_data(plan: Plan, catalog: Catalog, say: Callable[[str], None]) -> No
             _compare(reader, task, entry, say)
 
 
+def stream_guard(plan: Plan, entry: MixPlan, catalog: Catalog) -> Callable[[PlacedRow], None]:
+    """Return what holds each row of a stream, as it comes, against the rows that tasks on other data ask.
+
+    It raises DataError MR550 at a row that is the same as one of them.
+    """
+    reader = _Reader(plan, catalog)
+    fields = reader.fields(entry.template)
+    asked: list[tuple[TaskPlan, list[str], dict[tuple[str, ...], str]]] = []
+    for task in plan.tasks:
+        columns = sorted({*fields} & {*reader.fields(task.template)})
+        if task.data != entry.data and columns and reader.readable(task.data):
+            texts = reader.texts(task.data, task.template)
+            asked.append((task, columns, {text.key(columns): text.place for text in texts}))
+
+    def hold(placed: PlacedRow) -> None:
+        text = text_of(placed.place, placed.row, fields)
+        for task, columns, known in asked:
+            place = known.get(text.key(columns))
+            if place is not None:
+                raise _leak("a row", task, entry, f"{place} and {placed.place}")
+
+    return hold
+
+
 def _pairs(plan: Plan) -> list[tuple[TaskPlan, MixPlan]]:
     """Every task with every taught source, each source once."""
     taught = {entry.data: entry for phase in plan.phases for entry in phase.mix}
@@ -57,13 +83,8 @@ def _compare(reader: _Reader, task: TaskPlan, entry: MixPlan, say: Callable[[str
     asked, taught = reader.texts(task.data, task.template), reader.texts(entry.data, entry.template)
     same = same_rows(asked, taught)
     if same:
-        raise DataError(
-            f"{len(same)} of {len(asked)} rows of `{task.data}`, which the task `{task.name}` asks, "
-            f"are taught by `{entry.data}`",
-            code=PlanCode.LEAK.code,
-            place=f"{same[0].asked} and {same[0].taught}",
-            help=f"take them out of one, or split one source; to ask for recall, ask `{entry.data}` itself",
-        )
+        share = f"{len(same)} of {len(asked)} rows"
+        raise _leak(share, task, entry, f"{same[0].asked} and {same[0].taught}")
     if sum(len(value) for text in taught for value in text.columns.values()) > MOST_CHARACTERS:
         return
     contained = contained_rows(asked, taught)
@@ -75,14 +96,22 @@ def _compare(reader: _Reader, task: TaskPlan, entry: MixPlan, say: Callable[[str
         )
 
 
+def _leak(what: str, task: TaskPlan, entry: MixPlan, place: str) -> DataError:
+    return DataError(
+        f"`{task.data}` shares {what} with `{entry.data}`: the task `{task.name}` asks what is taught",
+        code=PlanCode.LEAK.code,
+        place=place,
+        help=f"take them out of one, or split one source; to ask for recall, ask `{entry.data}` itself",
+    )
+
+
 def _one_answer(reader: _Reader, data: str, template: ProviderRef) -> str | None:
     """What to say where all questions have the same answer."""
-    made: Template = make(reader.catalog, template)
     rows = reader.rows(data, template)
-    first = next(iter(made.render(rows[0].row, rows[0].place)))
-    if not first.choices or len(rows) < _FEW_ANSWERS:
+    first = reader.samples(rows[:1], template)
+    if not first or not first[0].choices or len(rows) < _FEW_ANSWERS:
         return None
-    answers = {sample.answer for placed in rows for sample in made.render(placed.row, placed.place)}
+    answers = {sample.answer for sample in reader.samples(rows, template)}
     if len(answers) > 1:
         return None
     return f"all {len(rows)} answers of `{data}` are {answers.pop()}: are they in the right column?"
@@ -112,14 +141,25 @@ class _Reader:
     def rows(self, data: str, template: ProviderRef) -> tuple[PlacedRow, ...]:
         """All rows that a run may use."""
         if data not in self._rows:
-            planned = self.plan.data[data]
-            source: Source = make(self.catalog, planned.source)
-            needs = tuple(make(self.catalog, template).fields)
-            view = View(name=data, source=source, plan=planned.view, needs=needs)
+            view = view_of(self.plan, data, self.catalog, self.fields(template))
             self._rows[data] = view.rows(self.plan.max_samples)
         return self._rows[data]
 
+    def fields(self, template: ProviderRef) -> Sequence[str]:
+        """The columns that a template reads."""
+        made: Template = make(self.catalog, template)
+        return made.fields
+
+    def samples(self, rows: Sequence[PlacedRow], template: ProviderRef) -> list[Sample]:
+        """Rows through a template."""
+        made: Template = make(self.catalog, template)
+        return [
+            sample
+            for row, place in ((placed.row, placed.place) for placed in rows)
+            for sample in each(title(template), "render", partial(made.render, row, place))
+        ]
+
     def texts(self, data: str, template: ProviderRef) -> list[Text]:
         """What is compared of them."""
-        columns = make(self.catalog, template).fields
-        return [text_of(placed.place, placed.row, columns) for placed in self.rows(data, template)]
+        fields = self.fields(template)
+        return [text_of(placed.place, placed.row, fields) for placed in self.rows(data, template)]

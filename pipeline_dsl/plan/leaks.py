@@ -34,6 +34,10 @@ class Text:
     columns: Mapping[str, str]
     """Normalised texts by column."""
 
+    def key(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """What makes it the same as another row, by these columns."""
+        return tuple(self.columns.get(name, "") for name in columns)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leak:
@@ -63,8 +67,8 @@ def same_rows(asked: Sequence[Text], taught: Sequence[Text]) -> list[Leak]:
         return []
     known: dict[tuple[str, ...], str] = {}
     for text in taught:
-        known.setdefault(_key(text, columns), text.place)
-    keys = ((text, _key(text, columns)) for text in asked)
+        known.setdefault(text.key(columns), text.place)
+    keys = ((text, text.key(columns)) for text in asked)
     return [Leak(asked=text.place, taught=known[key]) for text, key in keys if any(key) and key in known]
 
 
@@ -85,10 +89,6 @@ def _contained(text: Text, where: Mapping[int, list[int]], taught: Sequence[Text
         return None
     number, shared = max(counts.items(), key=lambda item: (item[1], -item[0]))
     return Leak(asked=text.place, taught=taught[number].place) if shared > CONTAINED * len(own) else None
-
-
-def _key(text: Text, columns: Sequence[str]) -> tuple[str, ...]:
-    return tuple(text.columns.get(name, "") for name in columns)
 
 
 def _shingles(text: Text) -> Iterator[int]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline_dsl.api.contracts import LanguageModel, Template, Trainer
 from pipeline_dsl.api.errors import DataError, MachineError
-from pipeline_dsl.api.records import Preparation, Sample
+from pipeline_dsl.api.records import PlacedRow, Preparation, Sample
 from pipeline_dsl.plan import prepared
 from pipeline_dsl.plan.border import each, title, working
 from pipeline_dsl.plan.choose import make
+from pipeline_dsl.plan.inspection import stream_guard
 from pipeline_dsl.plan.mix import Pool, bounded_view, render
 from pipeline_dsl.plan.model import MixPlan, Plan, ProviderRef
 from pipeline_dsl.plan.prepared import Amounts, DamagedError, PreparedPool, amounts_of
@@ -83,9 +84,10 @@ class Preparing:
         trainer: Trainer = make(self.catalog, self.train)
         template: Template = make(self.catalog, entry.template)
         view = bounded_view(self.plan, entry.data, template, entry.limit, self.catalog)
+        stream, hold = view.stream(seed), stream_guard(self.plan, entry, self.catalog)
         return StreamedFeed(
             name=entry.data,
-            rows=view.stream(seed).since,
+            rows=lambda start: _held(stream.since(start), hold),
             render=lambda row, name: each(
                 title(entry.template), "render", lambda: template.render(row, name)
             ),
@@ -124,6 +126,12 @@ class Preparing:
         with suppress(DamagedError):
             return prepared.find(key, data) or made
         return made
+
+
+def _held(rows: Iterator[PlacedRow], hold: Callable[[PlacedRow], None]) -> Iterator[PlacedRow]:
+    for placed in rows:
+        hold(placed)
+        yield placed
 
 
 def report(amounts: Amounts) -> str | None:

@@ -95,7 +95,20 @@ def test_case_29_a_row_that_is_taught_and_asked_is_3(plan):
     taught = _questions(5, "taught")
     same = {**taught[3], "question": taught[3]["question"].upper() + "  "}
     outcome = plan(taught, [*_questions(5, "asked"), same])
-    _refused(outcome, "MR550", "1 of 6 rows of `asked`", "asked.jsonl:6 and", "taught.jsonl:4")
+    _refused(
+        outcome, "MR550", "`asked` shares 1 of 6 rows with `taught`", "asked.jsonl:6 and", "taught.jsonl:4"
+    )
+
+
+def test_case_29_a_streamed_row_that_is_asked_is_3_when_it_comes(bench):
+    streamed = RECIPE.replace("taught.jsonl}", "taught.jsonl, streaming: true}").replace(
+        "epochs: 1", "max_steps: 3"
+    )
+    taught = _questions(12, "taught")
+    bench.write("r.sdn", streamed)
+    bench.write("taught.jsonl", _lines(*taught))
+    bench.write("asked.jsonl", _lines(*_questions(5, "asked"), taught[7]))
+    _refused(bench.run("run", "r.sdn"), "MR550", "`asked` shares a row with `taught`", "taught.jsonl:8")
 
 
 def test_case_29_recall_of_the_very_same_data_is_meant(bench):
@@ -119,8 +132,9 @@ def test_case_30_questions_on_one_case_are_said_with_the_way_out(plan):
     assert "squeezing" not in outcome.both
 
 
-def test_case_31_and_32_a_sample_that_is_too_long_is_3_before_anything_is_trained(bench):
-    bench.write("r.sdn", RECIPE.replace("epochs: 1", "epochs: 1, max_length: 16"))
+@pytest.mark.parametrize("policy", ["max_length: 16", "max_length: 3, overflow: truncate_prompt"])
+def test_case_31_and_32_what_would_cut_an_answer_is_3_before_anything_is_trained(bench, policy):
+    bench.write("r.sdn", RECIPE.replace("epochs: 1", f"epochs: 1, {policy}"))
     bench.write("taught.jsonl", _lines(*_questions(5, "taught")))
     bench.write("asked.jsonl", _lines(*_questions(5, "asked")))
     _refused(bench.run("run", "r.sdn"), "MR540", "5 of 5 samples", "max_length")
