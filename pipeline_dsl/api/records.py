@@ -112,6 +112,8 @@ class Score:
     higher_is_better: bool = True
     details: Mapping[str, float] = field(default_factory=dict)
     """Further figures that the metric computes, by name; a condition may use ``task.name``."""
+    perfect: float = 1.0
+    """The highest value that a score which should be high can have; summaries count in shares of it."""
     invalid: str | None = None
     """Why this evaluation should not be believed, or None."""
 

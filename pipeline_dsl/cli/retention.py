@@ -89,6 +89,11 @@ def figure_lines(matrix: RetentionMatrix, probes: Probes) -> list[str]:
     lines = [f"{name:<10}  {text:>5}  {words}" for name, value, text, words in known if value is not None]
     falling = [task for task in dict.fromkeys(probes.own.values()) if not probes.rises(task)]
     remark = [f"in these figures {', '.join(falling)} counts as ln(base / score)"] if falling else []
+    remark += [
+        f"in these figures {task} counts as a share of {matrix.perfect[task]:g}"
+        for task in dict.fromkeys(probes.own.values())
+        if task in matrix.perfect
+    ]
     return ["", *lines, *remark] if lines else []
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ class RetentionMatrix:
     rows: tuple[str, ...] = ()
     scores: tuple[tuple[float | None, ...], ...] = ()
     intervals: tuple[tuple[tuple[float, float] | None, ...], ...] = ()
+    perfect: Mapping[str, float] = field(default_factory=dict)
+    """Perfect scores of tasks in whose figures it is not 1."""
     acc: float | None = None
     bwt: float | None = None
     forgetting: float | None = None
@@ -40,6 +43,7 @@ def read_retention(folder: Path) -> RetentionMatrix:
         intervals=tuple(
             tuple(_interval(_at(intervals, r, t)) for t in range(len(tasks))) for r in range(len(rows))
         ),
+        perfect=_perfect(data.get("perfect")),
         **{name: _number(data.get(name)) for name in _FIGURES},
     )
 
@@ -58,6 +62,11 @@ def _at(matrix: Any, row: int, column: int) -> Any:
         return matrix[row][column]
     except (IndexError, KeyError, TypeError):
         return None
+
+
+def _perfect(value: object) -> dict[str, float]:
+    known = value.items() if isinstance(value, dict) else ()
+    return {str(task): number for task, highest in known if (number := _number(highest))}
 
 
 def _number(value: object) -> float | None:

@@ -10,7 +10,8 @@ give the diagonal. With T phases that have one, in order, and t(i) the own task 
 - FWT = mean_{i>1} (R[i-1][t(i)] - R[0][t(i)]) (Lopez-Paz and Ranzato 2017),
 - learning accuracy = mean_i R[i][t(i)].
 
-Scores that should be low (perplexity) enter as -ln(R[i][j] / R[0][j]): by how many nats they fell.
+Scores that should be low (perplexity) enter as -ln(R[i][j] / R[0][j]): by how many nats they fell. All others
+enter as shares of a perfect score, so that chrF, which goes to 100, does not outweigh what goes to 1.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Retention:
         """R[row][task] as a number that grows with what is known, or None."""
         score = self._known(row, task)
         if score is None or score.higher_is_better:
-            return score.value if score else None
+            return score.value / score.perfect if score else None
         start = self._known(BASE, task)
         if start is None or start.value <= 0 or score.value <= 0:
             return None
@@ -78,8 +79,14 @@ class Retention:
             "rows": list(self.rows),
             "scores": [[s.value if s else None for s in row] for row in scored],
             "intervals": [[_interval(s) for s in row] for row in scored],
+            "perfect": self._perfect(),
             **self.summary(),
         }
+
+    def _perfect(self) -> dict[str, float]:
+        """The perfect score of each task that has another one than 1."""
+        scores = [(task, self._known(row, task)) for task in self.tasks for row in self.rows]
+        return {task: s.perfect for task, s in scores if s and s.higher_is_better and s.perfect != 1.0}
 
     def _known(self, row: str, task: str) -> Score | None:
         """A score that is a number: what came out as none was not measured."""

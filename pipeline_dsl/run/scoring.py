@@ -62,6 +62,7 @@ def score_to_json(score: Score) -> dict[str, Any]:
         "protocol": score.protocol,
         "higher_is_better": score.higher_is_better,
         "details": dict(score.details),
+        "perfect": score.perfect,
         "invalid": score.invalid,
     }
 

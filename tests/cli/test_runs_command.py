@@ -138,6 +138,7 @@ def test_a_run_as_json(medrecipe, runs):
         "rows": ["base", "one"],
         "scores": [[0.2], [0.512345]],
         "intervals": [[[0.1, 0.3]], [None]],
+        "perfect": {},
         "acc": 0.5,
         "bwt": None,
         "forgetting": None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -44,6 +45,19 @@ def test_a_full_matrix():
     assert summary["forgetting"] == pytest.approx(((0.80 - 0.70) + (0.90 - 0.75)) / 2)
     assert summary["fwt"] == pytest.approx(((0.25 - 0.20) + (0.20 - 0.30)) / 2)
     assert summary["learning_accuracy"] == pytest.approx((0.80 + 0.90 + 0.95) / 3)
+
+
+def test_a_score_that_goes_to_100_counts_as_a_share():
+    plain = matrix(ROWS, TASKS, THREE, OWN)
+    hundreds = {
+        key: replace(s, value=100 * s.value, perfect=100.0)
+        for key, s in plain.cells.items()
+        if key[1] == "t1"
+    }
+    scaled = replace(plain, cells={**plain.cells, **hundreds})
+    assert scaled.summary() == pytest.approx(plain.summary())
+    assert scaled.to_json()["perfect"] == {"t1": 100.0}
+    assert scaled.to_json()["scores"][1][0] == 80.0, "the matrix itself shows the score as it is"
 
 
 def test_forgetting_is_measured_from_the_best_since_a_task_was_taught():

@@ -117,9 +117,15 @@ class Chrf(_Generated):
 
         texts = [folded(produced(o)) for o in observations]
         value, low, high, signature = corpus_chrf(texts, [folded(expected(o.sample)) for o in observations])
-        details = {"cut_off": cut_off(observations)}
-        protocol = f"chrf/greedy/{signature}"
-        return Score(value=value, low=low, high=high, n=len(texts), protocol=protocol, details=details)
+        return Score(
+            value=value,
+            low=low,
+            high=high,
+            n=len(texts),
+            protocol=f"chrf/greedy/{signature}",
+            details={"cut_off": cut_off(observations)},
+            perfect=100.0,
+        )
 
 
 def keyword_recall(text: str, keywords: Sequence[str]) -> float:
