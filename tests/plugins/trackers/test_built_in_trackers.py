@@ -122,7 +122,7 @@ def test_a_score_is_a_line_of_its_tasks_own_file_with_the_stage_in_which_it_was_
     ]
     assert lines[1] == {
         "seq": 3, "time": 3.0, "phase": "a", "stage": "short", "step": 5, "value": 0.4, "low": 0.0, "high": 1.0,
-        "n": 9, "protocol": "x", "higher_is_better": True, "details": {"loop": None}, "invalid": None,
+        "n": 9, "protocol": "x", "higher_is_better": True, "details": {"loop": None}, "perfect": 1.0, "invalid": None,
     }  # fmt: skip
     assert writer.lines[2]["seq"] == 3, "a score has one number in both files"
 
