@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pipeline_dsl.diagnostics import Diagnostic, Span
@@ -32,6 +33,9 @@ from pipeline_dsl.syntax.names import normal
 if TYPE_CHECKING:
     from lark import Lark, Token, Tree, UnexpectedInput
 
+GRAMMAR = Path(__file__).with_name("conditions.lark")
+TABLES = Path(__file__).with_name("conditions.json")
+"""Its LALR tables; after a change of the grammar: ``python -m pipeline_dsl.recipe.conditions``."""
 _LONGEST = 500
 _MOST_DIGITS = 9
 _WHEN_EXAMPLE = "write for example: loss < 0.01, or exam >= 0.7 for 2"
@@ -126,13 +130,19 @@ class _Place:
         )
 
 
-@cache
-def _parser() -> Lark:
+def build_parser() -> Lark:
+    """Build the parser from the grammar's text."""
     from lark import Lark
 
-    return Lark.open(
-        "conditions.lark", rel_to=__file__, parser="lalr", lexer="basic", propagate_positions=True
-    )
+    return Lark(GRAMMAR.read_text("utf-8"), parser="lalr", lexer="basic", propagate_positions=True)
+
+
+@cache
+def _parser() -> Lark:
+    """The parser, from its stored tables where they are of this grammar."""
+    from pipeline_dsl.syntax import tables
+
+    return tables.load(GRAMMAR.read_text("utf-8"), path=TABLES) or build_parser()
 
 
 def _expression(node: Tree[Token], place: _Place) -> Expression:
@@ -235,3 +245,9 @@ def _unexpected(error: UnexpectedInput, place: _Place) -> Diagnostic:
         return place.syntax(max(end - 1, 0), end, message)
     start = token.start_pos or 0
     return place.syntax(start, start + len(token), f"`{token}` cannot stand here")
+
+
+if __name__ == "__main__":
+    from pipeline_dsl.syntax.tables import dump
+
+    TABLES.write_text(dump(build_parser(), GRAMMAR.read_text("utf-8")), encoding="utf-8")

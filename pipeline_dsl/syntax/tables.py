@@ -19,16 +19,23 @@ _SHIFT = 0
 """How Lark's tables mark an action that goes on to a state; 1 is a reduction by a rule."""
 
 
-def load(text: str, lexer: type) -> lark.Lark | None:
-    """The parser of a grammar text from the stored tables; None where they are of another grammar or Lark."""
+def load(text: str, lexer: type | None = None, path: Path | None = None) -> lark.Lark | None:
+    """The parser of a grammar text from stored tables; None where they are of another grammar or Lark.
+
+    Args:
+        text: the grammar.
+        lexer: in place of Lark's own, where the parser was built with one.
+        path: of the tables; those of the notation where nothing is said.
+    """
     try:
-        stored: Json = json.loads(PATH.read_text(encoding="utf-8"))
+        stored: Json = json.loads((path or PATH).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     if not isinstance(stored, dict) or stored.get("made_from") != _origin(text):
         return None
     data = stored["data"]
-    data["options"]["lexer"] = data["parser"]["lexer_conf"]["lexer_type"] = lexer
+    if lexer is not None:
+        data["options"]["lexer"] = data["parser"]["lexer_conf"]["lexer_type"] = lexer
     parser = data["parser"]["parser"]
     parser["tokens"] = _numbered(parser["tokens"])
     parser["states"] = {int(state): _numbered(actions) for state, actions in parser["states"].items()}
@@ -38,7 +45,8 @@ def load(text: str, lexer: type) -> lark.Lark | None:
 def dump(parser: lark.Lark, text: str) -> str:
     """The stored form of a parser that was built from a grammar text: of one grammar always the same."""
     data, memo = parser.memo_serialize([lark.lexer.TerminalDef, lark.grammar.Rule])
-    data["options"]["lexer"] = data["parser"]["lexer_conf"]["lexer_type"] = None
+    if not isinstance(data["options"]["lexer"], str):
+        data["options"]["lexer"] = data["parser"]["lexer_conf"]["lexer_type"] = None
     data["parser"]["parser"] = _in_order(data["parser"]["parser"])
     return json.dumps({"made_from": _origin(text), "data": data, "memo": memo}, separators=(",", ":")) + "\n"
 

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline_dsl.diagnostics import Source, Span
+from pipeline_dsl.recipe import conditions
 from pipeline_dsl.recipe.conditions import Condition, parse_condition
+from pipeline_dsl.syntax import tables
 
 
 def parsed(text: str) -> Condition:
@@ -134,3 +136,15 @@ def test_any_text_is_a_condition_or_one_finding(text: str) -> None:
 def test_the_dataclasses_are_there_without_lark() -> None:
     code = "import sys, pipeline_dsl.recipe.model as m; assert 'lark' not in sys.modules; m.Condition"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_stored_tables_are_those_of_the_grammar():
+    """After a change of ``conditions.lark`` or of Lark: ``python -m pipeline_dsl.recipe.conditions``."""
+    text = conditions.GRAMMAR.read_text(encoding="utf-8")
+    assert conditions.TABLES.read_text(encoding="utf-8") == tables.dump(conditions.build_parser(), text)
+
+
+def test_conditions_are_read_alike_with_and_without_stored_tables():
+    text = "not (loss < 0.01) and exam.reasoning >= 0.7 or name == 'it''s' for 2"
+    stored = tables.load(conditions.GRAMMAR.read_text(encoding="utf-8"), path=conditions.TABLES)
+    assert stored.parse(text) == conditions.build_parser().parse(text)

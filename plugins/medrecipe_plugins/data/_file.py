@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from medrecipe_plugins.data import _remote
 from pipeline_dsl.api import DataError
 
 MOST_UNPACKED = 200
@@ -55,6 +54,11 @@ class DataFile:
             raise DataError(message, code="MR502", place=self.name, help=_REGULAR) from error
 
 
+def is_address(path: str) -> bool:
+    """Whether a path is an address with a scheme."""
+    return "://" in path
+
+
 class FileSource:
     """A source whose rows are in one file, here or at an address; its subclass reads them."""
 
@@ -69,12 +73,18 @@ class FileSource:
             DataError: MR515, it cannot be fetched.
             MachineError: MR600, what reads such addresses is not installed, or there is no room.
         """
-        if _remote.is_address(self._path):
+        if is_address(self._path):
+            from medrecipe_plugins.data import _remote
+
             _remote.fetch(self._path, say)
 
     def here(self) -> bool:
         """Whether the file is on this machine, or would be if it were there: a path is."""
-        return not _remote.is_address(self._path) or _remote.kept(self._path) is not None
+        if not is_address(self._path):
+            return True
+        from medrecipe_plugins.data import _remote
+
+        return _remote.kept(self._path) is not None
 
     def files(self) -> Sequence[Path]:
         """The one file."""
@@ -82,8 +92,10 @@ class FileSource:
 
     def file(self) -> DataFile:
         """Return the file of this machine, or raise DataError (MR515) while it is not fetched."""
-        if not _remote.is_address(self._path):
+        if not is_address(self._path):
             return DataFile(Path(self._path), self._path)
+        from medrecipe_plugins.data import _remote
+
         name = _remote.shown(self._path)
         path = _remote.kept(self._path)
         if path is None:

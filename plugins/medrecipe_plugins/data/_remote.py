@@ -21,11 +21,6 @@ _SILENCE_S = 10.0
 _LONGEST_NAME = 80
 
 
-def is_address(path: str) -> bool:
-    """Whether a path is an address with a scheme."""
-    return "://" in path
-
-
 def shown(address: str) -> str:
     """Return an address for people: without what may be secret in it (user, password, query)."""
     scheme, store, path = _parts(address)

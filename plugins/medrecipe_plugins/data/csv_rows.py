@@ -9,8 +9,7 @@ from itertools import islice
 from pathlib import PurePath
 from typing import Literal
 
-from medrecipe_plugins.data import _remote
-from medrecipe_plugins.data._file import DataFile, FileSource
+from medrecipe_plugins.data._file import DataFile, FileSource, is_address
 from medrecipe_plugins.data._lines import LONGEST_LINE, decoded, lines_of, too_long
 from medrecipe_plugins.data._values import normal
 from pipeline_dsl.api import DataError, PlacedRow, Provider, hookimpl, option
@@ -125,7 +124,7 @@ def _count(items: list[str], what: str) -> str:
 
 
 def _delimiter_of(path: str) -> str:
-    name = (_remote.shown(path) if _remote.is_address(path) else path).lower()
+    name = (path.partition("?")[0] if is_address(path) else path).lower()
     return "\t" if PurePath(name.removesuffix(".gz")).suffix in _TABBED else ","
 
 
