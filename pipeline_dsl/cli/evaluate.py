@@ -13,7 +13,13 @@ import click
 from pipeline_dsl.api.records import Score
 from pipeline_dsl.cli.documents import print_document
 from pipeline_dsl.cli.figures import count, figure, interval
-from pipeline_dsl.cli.options import json_option, no_plugins_option, plugin_option, runs_option
+from pipeline_dsl.cli.options import (
+    device_option,
+    json_option,
+    no_plugins_option,
+    plugin_option,
+    runs_option,
+)
 from pipeline_dsl.cli.prepare import catalog_for, choices_of
 from pipeline_dsl.cli.tables import Column, Table, draw
 from pipeline_dsl.run.history import RunDetail, show_run
@@ -29,6 +35,7 @@ RUN is an id or as much of its beginning as is unique.
 Examples:
   medrecipe eval 20260412-101530-3fa2
   medrecipe eval 20260412-10 --task exam --json
+  medrecipe eval 20260412-10 --device cpu
 """
 
 
@@ -37,6 +44,7 @@ Examples:
 @click.option("--task", "tasks", multiple=True, metavar="NAME", help="Score this task only. Repeatable.")
 @click.option("--phase", metavar="NAME", help="Score what this phase left, instead of the last finished one.")
 @json_option
+@device_option
 @plugin_option
 @no_plugins_option
 @runs_option
@@ -52,12 +60,14 @@ def command(
     """Score a run and print the scores."""
     from pipeline_dsl.run.evaluate import evaluate_run
 
-    detail = show_run(runs, run)
-    catalog = catalog_for(_local_plugins(detail.folder), choices_of(options))
+    detail, choices = show_run(runs, run), choices_of(options)
+    catalog = catalog_for(_local_plugins(detail.folder), choices)
     chosen = phase or _last_phase(detail)
     full_id = f"{detail.project}/{detail.id}"
     _say(f"scoring {', '.join(tasks) or 'all tasks'}")
-    scores = evaluate_run(runs, full_id, catalog, tasks=tasks, phase=chosen, say=_say)
+    scores = evaluate_run(
+        runs, full_id, catalog, tasks=tasks, phase=chosen, device=choices.device, say=_say
+    )
     if as_json:
         plain = {task: asdict(score) for task, score in scores.items()}
         print_document({"run": detail.id, "phase": chosen, "scores": plain})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline_dsl.api.errors import MedrecipeError
@@ -31,11 +32,13 @@ def evaluate_run(
     *,
     tasks: Sequence[str] = (),
     phase: str | None = None,
+    device: str | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[str, Score]:
     """Score tasks on what a phase of a run left (its last finished one by default).
 
-    The stack is rebuilt from the run's folder, every file held against its manifest.
+    The stack is rebuilt from the run's folder, every file held against its manifest. A device that is not the
+    run's own is fine where the base comes out the same there, number format included.
 
     Raises:
         MedrecipeError: no such run, phase or task, a damaged adapter, or data or a base that changed.
@@ -43,6 +46,7 @@ def evaluate_run(
     detail = history.show_run(runs, run_id)
     folder = RunFolder(Path(detail.folder))
     plan = stored_plan(folder)
+    plan = replace(plan, device=device or plan.device)
     chosen = _phase(plan, phase or _last_finished(detail.phases, run_id))
     wanted = _tasks(plan, tasks)
     prepare_data(plan, catalog, say)

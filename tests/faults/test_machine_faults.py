@@ -83,3 +83,20 @@ def test_without_bitsandbytes_a_quantised_base_ends_a_run_at_once(bench, recipe,
     assert (outcome.code, "error[MR603]" in outcome.err) == (5, True)
     assert "pip install 'bitsandbytes" in outcome.err
     assert not (bench.folder / "built").exists()
+
+
+def test_65_a_run_of_a_machine_with_a_gpu_is_scored_without_one_where_its_user_says_so(bench, recipe):
+    import torch
+
+    if torch.cuda.device_count() > 7:
+        pytest.skip("this machine has that GPU")
+    small = "use: embedded, layers: 1, width: 32, mlp_width: 32, vocabulary: 400, pretraining_steps: 0"
+    assert begin(bench, recipe.replace("use: embedded", small)).code == 0
+    (folder,) = (bench.folder / "runs").glob("*/*")
+    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    (folder / "plan.json").write_text(json.dumps({**plan, "device": "cuda:7"}), encoding="utf-8")
+    refused = bench.run("eval", folder.name)
+    assert (refused.code, "error[MR601]" in refused.err) == (5, True)
+    scored = bench.run("eval", folder.name, "--device", "cpu")
+    assert scored.code == 0, scored.both
+    assert "fluency" in scored.out
