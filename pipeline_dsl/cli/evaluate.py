@@ -65,9 +65,7 @@ def command(
     chosen = phase or _last_phase(detail)
     full_id = f"{detail.project}/{detail.id}"
     _say(f"scoring {', '.join(tasks) or 'all tasks'}")
-    scores = evaluate_run(
-        runs, full_id, catalog, tasks=tasks, phase=chosen, device=choices.device, say=_say
-    )
+    scores = evaluate_run(runs, full_id, catalog, tasks=tasks, phase=chosen, device=choices.device, say=_say)
     if as_json:
         plain = {task: asdict(score) for task, score in scores.items()}
         print_document({"run": detail.id, "phase": chosen, "scores": plain})
