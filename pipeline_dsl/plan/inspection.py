@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import product
 
 from pipeline_dsl.api.contracts import Template
 from pipeline_dsl.api.errors import DataError
@@ -16,7 +15,7 @@ from pipeline_dsl.api.records import PlacedRow, Sample
 from pipeline_dsl.plan.border import each, title
 from pipeline_dsl.plan.choose import make
 from pipeline_dsl.plan.codes import PlanCode
-from pipeline_dsl.plan.leaks import Text, contained_rows, same_rows, text_of
+from pipeline_dsl.plan.leaks import Leak, Text, contained_rows, same_rows, text_of, where_shingles_stand
 from pipeline_dsl.plan.model import MixPlan, Plan, ProviderRef, TaskPlan
 from pipeline_dsl.plan.views import view_of
 from pipeline_dsl.registry import Catalog
@@ -43,9 +42,10 @@ def inspect_data(plan: Plan, catalog: Catalog, say: Callable[[str], None]) -> No
     for data, template in _once(uses):
         if reader.readable(data) and (doubt := _one_answer(reader, data, template)):
             say(doubt)
-    for task, entry in _pairs(plan):
-        if task.data != entry.data and reader.readable(task.data) and reader.readable(entry.data):
-            _compare(reader, task, entry, say)
+    taught = {entry.data: entry for phase in plan.phases for entry in phase.mix}
+    for entry in taught.values():
+        if reader.readable(entry.data):
+            _compare(reader, entry, say)
 
 
 def stream_guard(plan: Plan, entry: MixPlan, catalog: Catalog) -> Callable[[PlacedRow], None]:
@@ -60,7 +60,8 @@ def stream_guard(plan: Plan, entry: MixPlan, catalog: Catalog) -> Callable[[Plac
         columns = sorted({*fields} & {*reader.fields(task.template)})
         if task.data != entry.data and columns and reader.readable(task.data):
             texts = reader.texts(task.data, task.template)
-            asked.append((task, columns, {text.key(columns): text.place for text in texts}))
+            known = {text.key(columns): text.place for text in texts}
+            asked.append((task, columns, {key: place for key, place in known.items() if any(key)}))
 
     def hold(placed: PlacedRow) -> None:
         text = text_of(placed.place, placed.row, fields)
@@ -72,28 +73,32 @@ def stream_guard(plan: Plan, entry: MixPlan, catalog: Catalog) -> Callable[[Plac
     return hold
 
 
-def _pairs(plan: Plan) -> list[tuple[TaskPlan, MixPlan]]:
-    """Every task with every taught source, each source once."""
-    taught = {entry.data: entry for phase in plan.phases for entry in phase.mix}
-    asked = {task.data: task for task in reversed(plan.tasks)}
-    return list(product(asked.values(), taught.values()))
+def _compare(reader: _Reader, entry: MixPlan, say: Callable[[str], None]) -> None:
+    """Hold one taught source against all data that is asked."""
+    taught = reader.texts(entry.data, entry.template)
+    small = sum(len(value) for text in taught for value in text.columns.values()) <= MOST_CHARACTERS
+    where = where_shingles_stand(taught) if small else {}
+    asking = {task.data: task for task in reversed(reader.plan.tasks)}
+    for task in asking.values():
+        if task.data == entry.data or not reader.readable(task.data):
+            continue
+        asked = reader.texts(task.data, task.template)
+        same = same_rows(asked, taught)
+        if same:
+            share = f"{len(same)} of {len(asked)} rows"
+            raise _leak(share, task, entry, f"{same[0].asked} and {same[0].taught}")
+        if contained := contained_rows(asked, taught, where):
+            _say_contained(contained, len(asked), task, entry, say)
 
 
-def _compare(reader: _Reader, task: TaskPlan, entry: MixPlan, say: Callable[[str], None]) -> None:
-    asked, taught = reader.texts(task.data, task.template), reader.texts(entry.data, entry.template)
-    same = same_rows(asked, taught)
-    if same:
-        share = f"{len(same)} of {len(asked)} rows"
-        raise _leak(share, task, entry, f"{same[0].asked} and {same[0].taught}")
-    if sum(len(value) for text in taught for value in text.columns.values()) > MOST_CHARACTERS:
-        return
-    contained = contained_rows(asked, taught)
-    if contained:
-        say(
-            f"{len(contained)} of {len(asked)} rows of `{task.data}` share most of their text with rows of "
-            f"`{entry.data}` (first: {contained[0].asked} and {contained[0].taught}); "
-            "if they are of one case, split with `group_by`"
-        )
+def _say_contained(
+    contained: Sequence[Leak], asked: int, task: TaskPlan, entry: MixPlan, say: Callable[[str], None]
+) -> None:
+    say(
+        f"{len(contained)} of {asked} rows of `{task.data}` share most of their text with rows of "
+        f"`{entry.data}` (first: {contained[0].asked} and {contained[0].taught}); "
+        "if they are of one case, split with `group_by`"
+    )
 
 
 def _leak(what: str, task: TaskPlan, entry: MixPlan, place: str) -> DataError:
@@ -132,6 +137,7 @@ class _Reader:
     plan: Plan
     catalog: Catalog
     _rows: dict[str, tuple[PlacedRow, ...]] = field(default_factory=dict)
+    _texts: dict[tuple[str, tuple[str, ...]], list[Text]] = field(default_factory=dict)
 
     def readable(self, data: str) -> bool:
         """Whether it can be read as a whole now."""
@@ -161,5 +167,8 @@ class _Reader:
 
     def texts(self, data: str, template: ProviderRef) -> list[Text]:
         """What is compared of them."""
-        fields = self.fields(template)
-        return [text_of(placed.place, placed.row, fields) for placed in self.rows(data, template)]
+        fields = tuple(self.fields(template))
+        if (data, fields) not in self._texts:
+            rows = self.rows(data, template)
+            self._texts[data, fields] = [text_of(placed.place, placed.row, fields) for placed in rows]
+        return self._texts[data, fields]

@@ -72,12 +72,19 @@ def same_rows(asked: Sequence[Text], taught: Sequence[Text]) -> list[Leak]:
     return [Leak(asked=text.place, taught=known[key]) for text, key in keys if any(key) and key in known]
 
 
-def contained_rows(asked: Sequence[Text], taught: Sequence[Text]) -> list[Leak]:
-    """Return the asked rows of which over half stands in one taught row."""
+def where_shingles_stand(texts: Sequence[Text]) -> dict[int, list[int]]:
+    """Return for each shingle the places of the texts that have it."""
     where: dict[int, list[int]] = {}
-    for number, text in enumerate(taught):
+    for number, text in enumerate(texts):
         for shingle in set(_shingles(text)):
             where.setdefault(shingle, []).append(number)
+    return where
+
+
+def contained_rows(
+    asked: Sequence[Text], taught: Sequence[Text], where: Mapping[int, list[int]]
+) -> list[Leak]:
+    """Return the asked rows of which over half stands in one taught row; ``where`` is of the taught ones."""
     return [leak for text in asked if (leak := _contained(text, where, taught)) is not None]
 
 

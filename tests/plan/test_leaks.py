@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_dsl.plan.leaks import Leak, contained_rows, same_rows, text_of
+from pipeline_dsl.plan.leaks import Leak, contained_rows, same_rows, text_of, where_shingles_stand
 
 STORY = "A 58-year-old man came to the emergency room with squeezing chest pain and cold sweat. "
 OTHER = "Which vaccine is given at birth in most countries where tuberculosis is common? "
@@ -12,6 +12,10 @@ OTHER = "Which vaccine is given at birth in most countries where tuberculosis is
 
 def _texts(*rows, columns=("question", "answer"), name="exam"):
     return [text_of(f"{name}:{i + 1}", row, columns) for i, row in enumerate(rows)]
+
+
+def _contained(asked, taught):
+    return contained_rows(asked, taught, where_shingles_stand(taught))
 
 
 def test_the_same_row_is_found_whatever_its_case_spaces_and_width():
@@ -39,17 +43,17 @@ def test_a_question_on_a_taught_case_is_contained():
     taught = _texts(
         {"question": OTHER[:20] + "…"}, {"question": STORY + "What is given first?"}, name="train"
     )
-    assert contained_rows(asked, taught) == [Leak(asked="exam:1", taught="train:2")]
+    assert _contained(asked, taught) == [Leak(asked="exam:1", taught="train:2")]
 
 
 def test_a_phrase_that_stands_in_many_rows_contains_nothing():
     phrase = "다음 중 옳은 것을 모두 고르시오. 정답은 하나이다. 보기 가운데에서 고르시오. "
     taught = _texts(*({"question": f"{phrase}{i}"} for i in range(40)))
-    assert contained_rows(_texts({"question": f"{phrase}x"}), taught) == []
+    assert _contained(_texts({"question": f"{phrase}x"}), taught) == []
 
 
 def test_texts_too_short_to_be_judged_are_not_contained():
-    assert contained_rows(_texts({"question": "heart"}), _texts({"question": "heart failure"})) == []
+    assert _contained(_texts({"question": "heart"}), _texts({"question": "heart failure"})) == []
 
 
 @pytest.mark.parametrize("sign", ["+", "-", "±"])

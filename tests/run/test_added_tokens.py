@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,8 @@ from pipeline_dsl.run.folder import RunFolder
 from pipeline_dsl.run.request import RunRequest
 from pipeline_dsl.run.start import run_plan
 from pipeline_dsl.run.unseen import refuse_unseen
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 TOKENS = ["췌장염증", "간경변증", "hepatomegaly"]
 RECIPE = """\
@@ -69,17 +70,6 @@ DATA = {
     "texts": [f"{token}이 있는 환자다. {n}" for n in (1, 2) for token in TOKENS],
     "others": [f"혈압 {n} mmHg" for n in range(4)],
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """So small a model is fastest on one."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

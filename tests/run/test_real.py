@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from pipeline_dsl.run.request import RunRequest
 from pipeline_dsl.run.start import run_plan
 from pipeline_dsl.run.summary import read_summary
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 RECIPE = """\
 recipe: real
 seed: 5
@@ -123,17 +124,6 @@ class Bench:
         """The folder of the one run there."""
         (folder,) = (p for p in (self.folder / runs / "real").iterdir() if p.is_dir())
         return folder
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """As many as the process that is killed has: sums in another order are other bytes."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from pipeline_dsl.registry import build_catalog
 from pipeline_dsl.run.request import RunRequest
 from pipeline_dsl.run.start import run_plan
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 RECIPE = """\
 recipe: keeping
 seed: 5
@@ -68,16 +68,6 @@ class Cutter:
     def medrecipe_iteration_started(self, event: events.IterationStarted) -> None:
         if event.step == self._step:
             raise CutError
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

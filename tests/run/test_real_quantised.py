@@ -6,12 +6,13 @@ import contextlib
 import io
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pipeline_dsl.cli.main import main
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 RECIPE = """\
 recipe: packed
@@ -53,16 +54,6 @@ hooks |on, every, when, do|
     iteration_completed, 2, null, evaluate
 """
 SIZES = r"memory: [\d.]+ [MG]B before, [\d.]+ [MG]B at the peak, [\d.]+ [MG]B after \(process\)"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

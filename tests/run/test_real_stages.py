@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from pipeline_dsl.run.folder import RunFolder
 from pipeline_dsl.run.request import RunRequest
 from pipeline_dsl.run.start import run_plan
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 RECIPE = """\
 recipe: staged
 seed: 5
@@ -120,17 +120,6 @@ class Bench:
         """The folder of the one run there."""
         (folder,) = (p for p in (self.folder / runs / "staged").iterdir() if p.is_dir())
         return folder
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """As many as the process that is killed has: sums in another order are other bytes."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
