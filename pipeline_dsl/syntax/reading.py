@@ -33,7 +33,8 @@ def read_source(path: str) -> tuple[Source | None, tuple[Diagnostic, ...]]:
         return None, (_finding(path, error.code, str(error), error.advice),)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        advice = "check the path and its permissions"
+        near = _like(path) if isinstance(error, FileNotFoundError) else None
+        advice = f"did you mean `{near}`?" if near else "check the path and its permissions"
         return None, (_finding(path, Code.UNREADABLE, f"cannot read `{path}`: {reason}", advice),)
     except ValueError:
         advice = "check the path"
@@ -71,6 +72,19 @@ def _read_file(path: str) -> bytes:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise _UnreadableError(Code.UNREADABLE, f"`{path}` is not a regular file", "name a regular file")
         return _read(stream)
+
+
+def _like(path: str) -> str | None:
+    """The file beside a path that is not there whose name is most like it."""
+    from difflib import get_close_matches
+
+    wanted = Path(path)
+    try:
+        with os.scandir(wanted.parent) as entries:
+            names = [entry.name for entry in entries if entry.is_file()]
+    except OSError:
+        return None
+    return next((str(wanted.with_name(name)) for name in get_close_matches(wanted.name, names, n=1)), None)
 
 
 def _read(stream: BinaryIO) -> bytes:

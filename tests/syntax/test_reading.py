@@ -92,3 +92,12 @@ def test_a_dash_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("\ufeff이름: 값".encode())))
     source, found = read_source("-")
     assert (source.name, source.text, found) == ("-", "이름: 값", ())
+
+
+def test_a_mistyped_name_gets_the_nearest_file_beside_it(tmp_path):
+    (tmp_path / "korean.sdn").write_text("a: 1\n", encoding="utf-8")
+    (tmp_path / "korean").mkdir()
+    _, (finding,) = read_source(str(tmp_path / "koraen.sdn"))
+    assert finding.help == f"did you mean `{tmp_path / 'korean.sdn'}`?"
+    _, (finding,) = read_source(str(tmp_path / "nothing-like-it"))
+    assert finding.help == "check the path and its permissions"
