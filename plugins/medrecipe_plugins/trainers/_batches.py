@@ -122,7 +122,8 @@ def batches(
 
     Grouped: within windows of some micro-batches the longest come together, and the micro-batches of a
     window follow each other in an order that depends on ``key`` alone. A window in which samples of the same
-    name stand more than once is grouped copy by copy, so that they do not meet in one micro-batch.
+    name stand more than once is grouped copy by copy: copies meet in one micro-batch at most where one round
+    of them ends and the next begins.
     """
     places = list(range(len(lengths)))
     if not group:

@@ -69,7 +69,7 @@ def test_labels_are_the_following_tokens_and_padding_is_masked_by_length():
     assert made["labels"].tolist() == [[IGNORED, 6, 1, IGNORED], [1, IGNORED, IGNORED, IGNORED]]
 
 
-def test_copies_of_a_sample_do_not_meet_in_a_micro_batch():
+def test_copies_of_a_sample_are_grouped_round_by_round():
     """A source that is shorter than a window comes several times in one: sorted by length, copies would meet."""
     from medrecipe_plugins.trainers._batches import batches
 
