@@ -9,7 +9,6 @@ import pytest
 
 from pipeline_dsl.syntax.codes import Code
 from pipeline_dsl.syntax.findings import MAX_FINDINGS
-from pipeline_dsl.syntax.nodes import plain
 
 MIB = 1 << 20
 
@@ -136,16 +135,6 @@ def test_no_pattern_takes_more_than_a_moment(text: str, read) -> None:
     start = time.process_time()
     read(text[:MIB])
     assert time.process_time() - start < 2
-
-
-def test_300_lines_take_few_milliseconds(read) -> None:
-    part = "p{0}:\n    use: lora\n    r: 64\n    modules = [q_proj, v_proj]\n    mix |data, weight|\n        wiki, 0.9   # x\n"
-    text = "".join(part.format(number) for number in range(50))
-    read("a: 1")
-    start = time.process_time()
-    parsed = read(text)
-    assert time.process_time() - start < 0.1
-    assert len(plain(parsed.root)) == 50
 
 
 def test_the_machine_reader_loads_no_grammar() -> None:

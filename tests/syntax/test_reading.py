@@ -62,7 +62,7 @@ def test_fault_12_a_large_file_is_refused_without_reading_it(tmp_path: Path) -> 
         stream.truncate(10 * 1024 * MAX_BYTES)
     start = time.process_time()
     assert refused(path).code == Code.TOO_LARGE
-    assert time.process_time() - start < 0.5
+    assert time.process_time() - start < 1
 
 
 def test_a_file_of_just_one_mebibyte_is_read(tmp_path: Path) -> None:
