@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from pipeline_dsl.api.events import Event
+    from pipeline_dsl.api.generation import Decoder
     from pipeline_dsl.api.records import (
         Control,
         LoadRequest,
@@ -63,6 +64,20 @@ class LanguageModel(Protocol):
         Leaves mode and random state as they were.
         """
 
+    def decoder(self) -> Decoder:
+        """Return what writes texts with it: all texts of one model go through one decoder."""
+
+    def save(self, folder: Path, dtype: str | None = None) -> None:
+        """Write it with its tokenizer as transformers reads it: safetensors, added tokens included.
+
+        Args:
+            folder: where to; it is there and empty.
+            dtype: the number format to round to; None for the one that it has.
+
+        Raises:
+            ModelError: MR473, it is quantised or carries adapters.
+        """
+
     def memory(self) -> Memory:
         """Return what this process holds on the model's device now, and the most since loading began."""
 
@@ -74,7 +89,8 @@ class Model(Protocol):
     """What a ``medrecipe_models`` provider makes: a base that can be identified, measured and loaded.
 
     One that can add tokens to its vocabulary has a method more, after ``prepare``:
-    ``fertility(samples) -> Fertility | None``, None where it adds none.
+    ``fertility(samples) -> Fertility | None``, None where it adds none. One that knows its licence has
+    ``licence() -> Licence | None``.
     """
 
     quantisation: str
@@ -110,6 +126,8 @@ class Model(Protocol):
 
 class Adapter(Protocol):
     """What a ``medrecipe_adapters`` provider makes: one kind of adapter with its options.
+
+    What more it can do once its adapters are trained is in ``trained``: ``Sharing``, ``Folding``.
 
     One that does not bear every stack has a method more, asked of the topmost layer before anything is done:
     ``verify_stack(layers) -> None``, ModelError for a stack that cannot be built.
@@ -150,7 +168,7 @@ class Source(Protocol):
 
 
 class Template(Protocol):
-    """What a ``medrecipe_templates`` provider makes: rows to samples."""
+    """What a ``medrecipe_templates`` provider makes: rows to samples. See ``trained.Asking`` too."""
 
     fields: Sequence[str]
     """The columns that it needs."""

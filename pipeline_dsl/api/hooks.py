@@ -58,6 +58,10 @@ class Offers(Protocol):
     def medrecipe_executors(self) -> Sequence[Provider]:
         """Places where a phase runs (``contracts.Executor``)."""
 
+    @hookspec
+    def medrecipe_exporters(self) -> Sequence[Provider]:
+        """Forms in which a trained stack leaves medrecipe (``contracts.Exporter``)."""
+
 
 class Notifications(Protocol):
     """What a plugin may be told; ``events`` says when each one fires."""

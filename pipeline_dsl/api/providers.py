@@ -25,6 +25,7 @@ class Kind(StrEnum):
     ACTION = "action"
     TRACKER = "tracker"
     EXECUTOR = "executor"
+    EXPORTER = "exporter"
 
     @property
     def hook(self) -> str:

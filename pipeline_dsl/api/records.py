@@ -143,6 +143,17 @@ class ModelIdentity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Licence:
+    """Under what terms a base may be used, as its makers published them."""
+
+    name: str
+    """As model cards write it: ``mit``, ``llama3.2``."""
+    link: str = ""
+    source: str = ""
+    """Where it was read: the base's own card, or what its makers publish."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinearShape:
     """A linear layer: inputs to outputs."""
 

@@ -39,7 +39,7 @@ def save(model: LanguageModel, name: str, folder: Path) -> None:
     if config.init_lora_weights in _WEIGHT_CHANGING:
         scales = _scales(model.module, inside)
         tensors, config = as_plain_lora(tensors, attached.first_weights[name], config, scales)
-    _write(folder, tensors, config)
+    write_adapter(folder, tensors, config)
 
 
 def verify_finite(name: str, tensors: Mapping[str, torch.Tensor]) -> None:
@@ -107,7 +107,8 @@ def _scales(peft: Any, adapter: str) -> dict[str, float]:
     }
 
 
-def _write(folder: Path, tensors: Tensors, config: LoraConfig) -> None:
+def write_adapter(folder: Path, tensors: Tensors, config: LoraConfig) -> None:
+    """Write an adapter as PEFT reads it; equal ones are equal bytes."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _replace(folder / WEIGHTS, to_bytes(tensors, metadata={"format": "pt"}))

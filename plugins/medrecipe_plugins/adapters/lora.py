@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pipeline_dsl.api import LanguageModel, ModelShape, Provider, StackLayer, StackReport, hookimpl, option
+from pipeline_dsl.api import (
+    LanguageModel,
+    MergeProof,
+    ModelIdentity,
+    ModelShape,
+    Provider,
+    StackLayer,
+    StackReport,
+    hookimpl,
+    option,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +87,43 @@ class Lora:
         with quiet_import():
             from medrecipe_plugins.adapters import _lora
         return _lora.attach(model, layers)
+
+    def foundation(self, layers: Sequence[StackLayer], base: ModelIdentity) -> str:
+        """Return what has to be done to a base before a finished stack is put on it, "" for nothing.
+
+        In 32 bits merged layers can stay factors, which differ from merged weights by 1e-7. In 16 bits
+        merging rounded the weights, and what was trained above knows them so: they are merged again. Stacks
+        with DoRA or trained rows of tokens are on a base of their own.
+        """
+        from medrecipe_plugins.adapters._noise import quiet_import
+
+        with quiet_import():
+            from medrecipe_plugins.adapters import _sharing
+        return _sharing.foundation(layers, base)
+
+    def attach_several(self, model: LanguageModel, stacks: Mapping[str, Sequence[StackLayer]]) -> None:
+        """Put finished stacks of one foundation on a freshly loaded model, or raise ModelError."""
+        from medrecipe_plugins.adapters._noise import quiet_import
+
+        with quiet_import():
+            from medrecipe_plugins.adapters import _sharing
+        _sharing.attach_several(model, stacks)
+
+    def fold(self, model: LanguageModel, layers: Sequence[StackLayer]) -> MergeProof:
+        """Fold a whole finished stack into the weights of a freshly loaded model, with a proof."""
+        from medrecipe_plugins.adapters._noise import quiet_import
+
+        with quiet_import():
+            from medrecipe_plugins.adapters import _folding
+        return _folding.fold(model, layers)
+
+    def concatenate(self, model: LanguageModel, layers: Sequence[StackLayer], folder: Path) -> None:
+        """Write a whole finished stack as one adapter for the untouched base, or raise ModelError."""
+        from medrecipe_plugins.adapters._noise import quiet_import
+
+        with quiet_import():
+            from medrecipe_plugins.adapters import _folding
+        _folding.concatenate(model, layers, folder)
 
     def save(self, model: LanguageModel, name: str, folder: Path) -> None:
         """Write one attached adapter in PEFT's layout; GuardError where it is broken or learned nothing."""

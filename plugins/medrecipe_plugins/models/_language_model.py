@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 
 from medrecipe_plugins.models import _encoding, _memory, _observing
-from pipeline_dsl.api import Memory, ModelIdentity, Need, Observation, Sample
+from pipeline_dsl.api import BASE, Decoder, Memory, ModelError, ModelIdentity, Need, Observation, Sample
 
 _TOKENS_A_BATCH = 8192
 _LOGITS_A_BATCH = 2**28
 """Numbers in one batch's logits: 1 GiB in float32."""
+
+
+class Bank(Protocol):
+    """Stacks on one base, each used by the rows that ask for it."""
+
+    names: Sequence[str]
+
+    def select(self, stacks: Sequence[str]) -> None:
+        """Say which stack each row of the next forward uses."""
 
 
 class TorchCausalLM:
@@ -24,6 +34,7 @@ class TorchCausalLM:
         identity: what makes it this base.
         seed: what new adapters draw their first weights from.
         attached: what an adapter provider keeps about the stack that it put on.
+        bank: stacks of which each text uses its own; None where all use what is on the model.
         token_budget: largest padded size of a batch in ``observe``.
         new_tokens: the tokens that the recipe added, by their ids.
         fresh_tokens: those of them whose rows a new adapter trains; set by an adapter provider.
@@ -49,6 +60,7 @@ class TorchCausalLM:
         self.new_tokens = new_tokens
         self.fresh_tokens: Mapping[int, str] = {}
         self.attached: Any = None
+        self.bank: Bank | None = None
         self.token_budget = _TOKENS_A_BATCH
         self.marks = _encoding.marks_of(tokenizer, identity.name)
         text = module.config.get_text_config()
@@ -77,6 +89,34 @@ class TorchCausalLM:
         """See what the model does, greedily, in eval mode; leaves mode and random state as they were."""
         return _observing.observe(self, samples, need, max_new_tokens)
 
+    def decoder(self) -> Decoder:
+        """Return what writes texts with it."""
+        from medrecipe_plugins.models._decoding import TorchDecoder
+
+        return TorchDecoder(self)
+
+    def refuse_unknown_stack(self, name: str) -> None:
+        """Raise ModelError (MR469) where no stack of that name is on this model."""
+        names = (BASE,) if self.bank is None else self.bank.names
+        if name not in names:
+            there = ", ".join(n or "the base" for n in names)
+            raise ModelError(
+                f"the stack {name or 'of the base alone'} is not on this model",
+                help=f"on it: {there}",
+                code="MR469",
+            )
+
+    def select(self, stacks: Sequence[str]) -> None:
+        """Have each row of the next forward use its own stack."""
+        if self.bank is not None:
+            self.bank.select(stacks)
+
+    def save(self, folder: Path, dtype: str | None = None) -> None:
+        """Write it with its tokenizer as transformers reads it."""
+        from medrecipe_plugins.models._writing import write
+
+        write(self, folder, dtype)
+
     def memory(self) -> Memory:
         """Return what this process holds on the model's device now, and the most since loading began."""
         return _memory.memory(self.device)
@@ -84,7 +124,7 @@ class TorchCausalLM:
     def close(self) -> None:
         """Free the memory; the handle is of no use after."""
         self.module = None
-        self.attached = None
+        self.attached = self.bank = None
         gc.collect()
         if self.device.startswith("cuda"):
             torch.cuda.empty_cache()

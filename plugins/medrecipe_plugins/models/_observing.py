@@ -85,7 +85,7 @@ def _choices(model: TorchCausalLM, samples: Sequence[Sample]) -> list[Observatio
 
     Tokens with which all choices of a sample begin (``answer:``) count as prompt: the same for each score.
     """
-    prompts = [_prompt(model, sample) for sample in samples]
+    prompts = [prompt_of(model, sample) for sample in samples]
     choices = [[continuation_ids(model.tokenizer, text) for text in sample.choices] for sample in samples]
     for sample, prompt, options in zip(samples, prompts, choices, strict=True):
         if not options or not all(options):
@@ -129,7 +129,7 @@ def _next_token_scores(
 
 
 def _completions(model: TorchCausalLM, samples: Sequence[Sample], max_new_tokens: int) -> list[Observation]:
-    prompts = [_prompt(model, sample) for sample in samples]
+    prompts = [prompt_of(model, sample) for sample in samples]
     for sample, prompt in zip(samples, prompts, strict=True):
         _refuse_too_long(model, len(prompt) + 1, sample)
     found: dict[int, tuple[str, bool]] = {}
@@ -139,7 +139,8 @@ def _completions(model: TorchCausalLM, samples: Sequence[Sample], max_new_tokens
     return [Observation(sample=s, text=found[i][0], ended=found[i][1]) for i, s in enumerate(samples)]
 
 
-def _prompt(model: TorchCausalLM, sample: Sample) -> Ids:
+def prompt_of(model: TorchCausalLM, sample: Sample) -> Ids:
+    """Return the ids of a sample's prompt, or raise DataError (MR531, MR533)."""
     ids = prompt_ids(model.tokenizer, model.marks, sample)
     if not ids:
         raise DataError(

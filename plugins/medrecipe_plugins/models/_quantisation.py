@@ -136,6 +136,17 @@ def hold_layout(module: torch.nn.Module) -> None:
             setattr(part, _REPACKS, False)
 
 
+def unpack(module: Any) -> None:
+    """Give every packed layer the weights that its bits stand for, in the number format of the rest.
+
+    In 4 bits they are what the layer multiplied with; in 8 bits too, but its inputs are no longer rounded.
+    """
+    from medrecipe_plugins.models._quiet import quiet_libraries
+
+    with quiet_libraries():
+        module.dequantize(dtype=module.dtype)
+
+
 def real_size(parameter: torch.Tensor) -> int:
     """Return how many weights a parameter stands for: two of 4 bits are packed into one byte."""
     state = getattr(parameter, "quant_state", None)
