@@ -35,7 +35,7 @@ class Asking(Protocol):
     """Texts that end an answer, beside the model's end marks: with them a next question would begin."""
 
     def read(self, text: str) -> Row:
-        """Return the columns of what a person typed, or raise DataError (MR266) that says how to type it."""
+        """Return the columns of what a person typed, or raise MedrecipeError (MR266): how to type it."""
 
     def ask(self, row: Row, turns: Sequence[Message] = ()) -> Sample:
         """Make the prompt of a row, after earlier turns; DataError where a column is missing."""

@@ -51,6 +51,10 @@ class PlanCode(Enum):
     PHASE_NOT_FINISHED = ("MR261", "a phase that is needed has no finished run")
     UNKNOWN_PHASE = ("MR262", "the recipe has no such phase")
     UNKNOWN_TASK = ("MR263", "the run has no such task")
+    UNKNOWN_STACK = ("MR265", "the run left no stack of this name")
+    NOT_ASKED_SO = ("MR266", "a template that cannot be asked so")
+    UNKNOWN_TEMPLATE = ("MR267", "the run's phase has no such template")
+    NOT_EMPTY = ("MR268", "a folder or file that is there already")
     OTHER_RECIPE = ("MR264", "the recipe is not the one that the run began with")
 
     @property

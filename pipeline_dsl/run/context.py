@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline_dsl.api.contracts import Adapter, LanguageModel, Model
+from pipeline_dsl.api.contracts import LanguageModel
 from pipeline_dsl.api.events import EvaluationCompleted
-from pipeline_dsl.api.records import LoadRequest, Role, Score, StackLayer, StackReport
-from pipeline_dsl.plan.border import working
-from pipeline_dsl.plan.choose import make
+from pipeline_dsl.api.records import Score, StackReport
 from pipeline_dsl.plan.model import PhasePlan, Plan
 from pipeline_dsl.registry import Catalog
-from pipeline_dsl.run import manifest
 from pipeline_dsl.run.folder import RunFolder
 from pipeline_dsl.run.interrupt import Interrupts
 from pipeline_dsl.run.listeners import Listeners
 from pipeline_dsl.run.retention import BASE
 from pipeline_dsl.run.scores import Scores
 from pipeline_dsl.run.scoring import Scorer
+from pipeline_dsl.run.stack import attach, layers_of, load_base
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,40 +36,18 @@ class Context:
 
     def load_base(self, seed: int) -> LanguageModel:
         """Load the untouched base."""
-        model: Model = make(self.catalog, self.plan.model)
-        with working(self.plan.model, "load"):
-            return model.load(LoadRequest(device=self.plan.device, seed=seed))
+        return load_base(self.plan, self.catalog, seed)
 
     def attach(
         self, model: LanguageModel, phase: PhasePlan, *, trained: bool, stage: str | None = None
     ) -> StackReport:
-        """Put a phase's stack on a fresh base.
-
-        Args:
-            model: the base.
-            phase: whose stack.
-            trained: take the adapters that the phase trained as finished, not as to be trained.
-            stage: the finished stage from which they go on to be trained; None where they begin.
+        """Put a phase's stack on a fresh base; see ``stack.layers_of``.
 
         Raises:
             ModelError: an adapter is damaged, or is not the one that belongs there.
         """
-        layers = []
-        for layer in phase.stack:
-            own = layer.adapter in phase.trained
-            here = own and (trained or stage is not None)
-            maker = phase if here else self.plan.phase(layer.made_by) if layer.made_by else None
-            folder = None
-            if maker is not None:
-                of = stage if here else None
-                manifest.verify(self.plan, maker, layer.adapter, self.folder, of)
-                folder = manifest.adapter_folder(self.folder, maker, layer.adapter, of)
-            adapter: Adapter = make(self.catalog, self.plan.adapters[layer.adapter])
-            role: Role = layer.role if not here else "freeze" if trained else "continue"
-            layers.append(StackLayer(name=layer.adapter, role=role, adapter=adapter, folder=folder))
-        top: Adapter = layers[-1].adapter
-        with working(self.plan.adapters[layers[-1].name], "attach"):
-            return top.attach(model, layers)
+        layers = layers_of(self.plan, self.catalog, self.folder, phase, trained=trained, stage=stage)
+        return attach(self.plan, model, layers)
 
     def score_row(
         self, model: Callable[[], LanguageModel], row: str, tell: Callable[[str, Score], None]

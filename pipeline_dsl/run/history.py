@@ -78,7 +78,18 @@ def show_run(runs: Path, name: str) -> RunDetail:
         msg = f"{folder} holds no run"
         raise UnknownRunError(msg)
     known = {f.name: getattr(summary, f.name) for f in fields(summary)}
-    return RunDetail(**known, phases=_phases(folder), retention=read_retention(folder))
+    return RunDetail(**known, phases=phases_of(folder), retention=read_retention(folder))
+
+
+def locate_run(runs: Path, name: str) -> Path:
+    """Return the folder of a run by its id, or by the path of its folder: what has a slash is a path.
+
+    Raises:
+        UnknownRunError: there is none.
+    """
+    if os.sep not in name or not (Path(name) / "plan.json").is_file():
+        return find_run(runs, name)
+    return Path(name).resolve()
 
 
 def find_run(runs: Path, name: str) -> Path:
@@ -109,7 +120,8 @@ def _nearest(name: str, ids: list[str]) -> str:
     )
 
 
-def _phases(folder: Path) -> tuple[PhaseSummary, ...]:
+def phases_of(folder: Path) -> tuple[PhaseSummary, ...]:
+    """Return what is known of the phases of a run, in their order."""
     plan = read_json(folder / "plan.json") or {}
     names = [str(p["name"]) for p in plan.get("phases", ()) if isinstance(p, dict) and "name" in p]
     names = [name for name in names if Path(name).name == name]

@@ -43,6 +43,12 @@ def completion_of(row: Row, field: str, id: str) -> str:
     return text_of(row, field, id)
 
 
+def question_of(row: Row, field: str) -> str:
+    """Return a field of what is asked, white space at its ends included, or raise DataError."""
+    text_of(row, field, "")
+    return str(row[field])
+
+
 def checked(text: str, field: str, id: str) -> str:
     """Return the text, or raise DataError (MR513) where it holds a control token."""
     found = _MARKS.search(text)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
+from pipeline_dsl.api import MedrecipeError
+
 LETTERS = ("A", "B", "C", "D", "E")
 REMINDER = "Answer with exactly one letter: A, B, C, D or E."
 ANSWER = "answer:\n"
@@ -38,6 +43,37 @@ WORKED_COMPLETION = {
     ),
     "answer": "B",
 }
+
+
+_OPTION = re.compile(r"^\s*(?:\(?([A-Ea-e1-5])[).:]|([①-⑤]))\s*(.+)$")
+"""A line with an option: ``A) …``, ``(B) …``, ``3. …``, ``④ …``."""
+
+
+def read_question(text: str) -> dict[str, str]:
+    """Return ``question`` and ``A`` to ``E`` of a question as people write it, an option a line.
+
+    Raises:
+        MedrecipeError: MR266, there are not exactly five options in their order, or no question above them.
+    """
+    lines = text.strip().splitlines()
+    found = [(i, match) for i, line in enumerate(lines) if (match := _OPTION.match(line))]
+    letters = [_letter(match[1] or match[2]) for _, match in found]
+    question = "\n".join(lines[: found[0][0]]).strip() if found else ""
+    if tuple(letters) != LETTERS or not question or len(lines) != found[-1][0] + 1:
+        raise MedrecipeError(
+            "this template asks a question with five options",
+            help="write the question, and below it five lines: A) … to E) …",
+            code="MR266",
+        )
+    return {"question": question} | {
+        letter: match[3] for letter, (_, match) in zip(letters, found, strict=True)
+    }
+
+
+def _letter(mark: str) -> str:
+    """``A`` for ``a``, ``1`` or ``①``."""
+    mark = unicodedata.normalize("NFKC", mark).upper()
+    return mark if mark in LETTERS else LETTERS[int(mark) - 1]
 
 
 def question_text(fields: dict[str, str]) -> str:

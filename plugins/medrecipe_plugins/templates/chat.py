@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from medrecipe_plugins.templates._fields import checked, completion_of, text_of
-from pipeline_dsl.api import Message, NoOptions, Provider, Row, Sample, hookimpl, option
+from pipeline_dsl.api import MedrecipeError, Message, NoOptions, Provider, Row, Sample, hookimpl, option
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,15 +23,27 @@ class Instruction:
 
     options: InstructionOptions
     fields: ClassVar[Sequence[str]] = ("instruction", "response")
+    asks: ClassVar[Sequence[str]] = ("instruction",)
+    takes_turns: ClassVar[bool] = True
+    stops: ClassVar[Sequence[str]] = ()
 
     def render(self, row: Row, id: str) -> Iterable[Sample]:
         """One sample a row, as chat turns."""
-        turns = [Message(role="user", content=text_of(row, "instruction", id))]
-        if self.options.system:
-            turns.insert(0, Message(role="system", content=checked(self.options.system, "system", id)))
-        return [
-            Sample(prompt="", completion=completion_of(row, "response", id), messages=tuple(turns), id=id)
-        ]
+        return [replace(self._asked(row, (), id), completion=completion_of(row, "response", id), id=id)]
+
+    def read(self, text: str) -> Row:
+        """What a user says."""
+        return {"instruction": text}
+
+    def ask(self, row: Row, turns: Sequence[Message] = ()) -> Sample:
+        """A user's turn after earlier ones; a system turn among these stands for the recipe's own."""
+        return self._asked(row, [_turn(turn) for turn in turns], "")
+
+    def _asked(self, row: Row, turns: Sequence[Message], id: str) -> Sample:
+        said = [*turns, Message(role="user", content=text_of(row, "instruction", id))]
+        if self.options.system and not any(turn.role == "system" for turn in said):
+            said.insert(0, Message(role="system", content=checked(self.options.system, "system", id)))
+        return Sample(prompt="", completion="", messages=tuple(said))
 
     def text(self) -> str:
         """The turns; the model's chat template is hashed with its tokenizer."""
@@ -50,18 +62,44 @@ class QuestionAnswer:
     """``### Context``, ``### Question``, ``### Response``."""
 
     options: QuestionOptions
+    takes_turns: ClassVar[bool] = False
+    stops: ClassVar[Sequence[str]] = ("\n### Context", "\n### Question", "\n### Response")
 
     @property
     def fields(self) -> Sequence[str]:
         """The columns that it needs."""
-        return ("context", "question", "response") if self.options.context else ("question", "response")
+        return (*self.asks, "response")
+
+    @property
+    def asks(self) -> Sequence[str]:
+        """The columns of a prompt."""
+        return ("context", "question") if self.options.context else ("question",)
 
     def render(self, row: Row, id: str) -> Iterable[Sample]:
         """One sample a row."""
-        prompt = "".join(f"### {name.title()}\n{text_of(row, name, id)}\n\n" for name in self.fields[:-1])
-        return [
-            Sample(prompt=f"{prompt}### Response\n", completion=completion_of(row, "response", id), id=id)
-        ]
+        completion = completion_of(row, "response", id)
+        return [Sample(prompt=self._prompt(row, id), completion=completion, id=id)]
+
+    def read(self, text: str) -> Row:
+        """A question; with a context, that stands before it, with an empty line between them."""
+        if not self.options.context:
+            return {"question": text}
+        context, _, question = text.strip().rpartition("\n\n")
+        if not context:
+            raise MedrecipeError(
+                "this template asks a question about a context",
+                help="write the context, an empty line, and the question below it",
+                code="MR266",
+            )
+        return {"context": context, "question": question}
+
+    def ask(self, row: Row, turns: Sequence[Message] = ()) -> Sample:  # noqa: ARG002 - it takes no turns
+        """The question under its headings."""
+        return Sample(prompt=self._prompt(row, ""), completion="")
+
+    def _prompt(self, row: Row, id: str) -> str:
+        above = "".join(f"### {name.title()}\n{text_of(row, name, id)}\n\n" for name in self.asks)
+        return f"{above}### Response\n"
 
     def text(self) -> str:
         """The headings."""
@@ -74,16 +112,42 @@ class HumanAssistant:
 
     options: NoOptions
     fields: ClassVar[Sequence[str]] = ("instruction", "response")
+    asks: ClassVar[Sequence[str]] = ("instruction",)
+    takes_turns: ClassVar[bool] = True
+    stops: ClassVar[Sequence[str]] = ("\nHuman:",)
 
     def render(self, row: Row, id: str) -> Iterable[Sample]:
         """One sample a row. The space after ``Assistant:`` belongs to the completion, as in tokens."""
-        prompt = f"Human: {text_of(row, 'instruction', id)}\n\nAssistant:"
         response = completion_of(row, "response", id)
+        prompt = _human(text_of(row, "instruction", id))
         return [Sample(prompt=prompt, completion=f" {response}", answer=response, id=id)]
+
+    def read(self, text: str) -> Row:
+        """What the human says."""
+        return {"instruction": text}
+
+    def ask(self, row: Row, turns: Sequence[Message] = ()) -> Sample:
+        """The human's turn after earlier ones. A system turn was never taught: its text stands at the top."""
+        before = "".join(_spoken(_turn(turn)) for turn in turns)
+        return Sample(prompt=before + _human(text_of(row, "instruction", "")), completion="")
 
     def text(self) -> str:
         """The two speakers."""
         return "Human: {instruction}\n\nAssistant: {response}"
+
+
+def _human(text: str) -> str:
+    return f"Human: {text}\n\nAssistant:"
+
+
+def _spoken(turn: Message) -> str:
+    text = turn.content.strip()
+    return {"user": _human(text), "assistant": f" {text}\n\n", "system": f"{text}\n\n"}[turn.role]
+
+
+def _turn(turn: Message) -> Message:
+    """An earlier turn, unless it holds a control token."""
+    return replace(turn, content=checked(turn.content, turn.role, ""))
 
 
 @hookimpl

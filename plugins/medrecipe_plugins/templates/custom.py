@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from medrecipe_plugins.templates._fields import text_of
-from pipeline_dsl.api import DataError, MedrecipeError, Provider, Row, Sample, hookimpl, option
+from pipeline_dsl.api import DataError, MedrecipeError, Message, Provider, Row, Sample, hookimpl, option
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _NAME = re.compile(r"[^\W\d]\w*")
@@ -96,6 +96,34 @@ class Custom:
         if not completion.strip():
             raise DataError("the completion is empty", code="MR512", place=id)
         return [Sample(prompt=self._prompt.fill(row, id), completion=completion, id=id)]
+
+    @property
+    def asks(self) -> Sequence[str]:
+        """The fields of the prompt."""
+        return tuple(dict.fromkeys(self._prompt.names))
+
+    @property
+    def takes_turns(self) -> bool:
+        """It was never taught after earlier turns."""
+        return False
+
+    @property
+    def stops(self) -> Sequence[str]:
+        """The words with which a next prompt would begin, on a line of their own or at the start of one."""
+        first = self._prompt.literals[0].strip().partition("\n")[0]
+        return (f"\n{first}",) if first else ()
+
+    def read(self, text: str) -> Row:
+        """The one field of the prompt."""
+        if len(self.asks) != 1:
+            names = ", ".join(self.asks) or "none"
+            message = f"the prompt of this template has {len(self.asks)} fields: {names}"
+            raise MedrecipeError(message, code="MR266", help="give rows with these columns in a --file")
+        return {self.asks[0]: text}
+
+    def ask(self, row: Row, turns: Sequence[Message] = ()) -> Sample:  # noqa: ARG002 - it takes no turns
+        """The prompt of a row."""
+        return Sample(prompt=self._prompt.fill(row, ""), completion="")
 
     def text(self) -> str:
         """Both texts as written."""

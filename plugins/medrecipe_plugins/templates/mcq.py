@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from medrecipe_plugins.templates import _mcq_text as texts
 from medrecipe_plugins.templates._fields import completion_of, text_of
-from pipeline_dsl.api import DataError, Provider, Row, Sample, hookimpl, option
+from pipeline_dsl.api import DataError, Message, Provider, Row, Sample, hookimpl, option
 
 _QUESTION = ("question", *texts.LETTERS)
 _REASONING = ("translation", *texts.SECTIONS)
@@ -58,6 +58,18 @@ class Mcq:
 
     options: Options
     fields: ClassVar[Sequence[str]] = (*_QUESTION, "answer")
+    asks: ClassVar[Sequence[str]] = _QUESTION
+    takes_turns: ClassVar[bool] = False
+    stops: ClassVar[Sequence[str]] = ()
+
+    def read(self, text: str) -> Row:
+        """A question and its options, as they stand in exams."""
+        return texts.read_question(text)
+
+    def ask(self, row: Row, turns: Sequence[Message] = ()) -> Sample:  # noqa: ARG002 - it takes no turns
+        """The question with its options."""
+        prompt = texts.question_text({name: text_of(row, name, "") for name in _QUESTION})
+        return Sample(prompt=prompt, completion="", choices=_CHOICES)
 
     def render(self, row: Row, id: str) -> Iterable[Sample]:
         """One sample a question; its choices are the five possible completions."""
@@ -80,6 +92,18 @@ class McqWorked:
 
     options: Options
     fields: ClassVar[Sequence[str]] = (*_QUESTION, *_REASONING, "answer")
+    asks: ClassVar[Sequence[str]] = _QUESTION
+    takes_turns: ClassVar[bool] = False
+    stops: ClassVar[Sequence[str]] = ("\nquestion:\n", "\nexample:\n")
+
+    def read(self, text: str) -> Row:
+        """A question and its options, as they stand in exams."""
+        return texts.read_question(text)
+
+    def ask(self, row: Row, turns: Sequence[Message] = ()) -> Sample:  # noqa: ARG002 - it takes no turns
+        """The question with its options, after the worked example."""
+        fields = {name: text_of(row, name, "") for name in _QUESTION}
+        return Sample(prompt=_worked_prompt(fields), completion="")
 
     def render(self, row: Row, id: str) -> Iterable[Sample]:
         """One sample a question. It has no choices: an answer before its reasoning is another question."""
