@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +21,7 @@ from pipeline_dsl.cli.options import (
 )
 from pipeline_dsl.cli.prepare import catalog_for, choices_of
 from pipeline_dsl.cli.tables import Column, Table, draw
+from pipeline_dsl.cli.used_run import local_plugins
 from pipeline_dsl.run.history import RunDetail, show_run
 
 _HELP = """Score the tasks of a finished run again.
@@ -61,7 +61,7 @@ def command(
     from pipeline_dsl.run.evaluate import evaluate_run
 
     detail, choices = show_run(runs, run), choices_of(options)
-    catalog = catalog_for(_local_plugins(detail.folder), choices)
+    catalog = catalog_for(local_plugins(detail.folder), choices)
     chosen = phase or _last_phase(detail)
     full_id = f"{detail.project}/{detail.id}"
     _say(f"scoring {', '.join(tasks) or 'all tasks'}")
@@ -78,14 +78,6 @@ def _last_phase(detail: RunDetail) -> str | None:
     """The phase whose adapters are the run's result; None where there is none."""
     done = [phase.name for phase in detail.phases if phase.status in {"finished", "reused", "rejected"}]
     return done[-1] if done else None
-
-
-def _local_plugins(folder: Path) -> list[str]:
-    """The plugin files that the run's plan names; none where it cannot be read."""
-    try:
-        return list(json.loads((folder / "plan.json").read_text("utf-8"))["plugins"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
 
 
 def _say(line: str) -> None:

@@ -34,6 +34,8 @@ _SECTIONS = (
         (
             Listed("run", "Train the phases of a recipe."),
             Listed("eval", "Score the tasks of a finished run again.", "evaluate"),
+            Listed("generate", "Have a trained run write."),
+            Listed("chat", "Talk to a trained run."),
             Listed("runs", "List runs and look into one."),
         ),
     ),
