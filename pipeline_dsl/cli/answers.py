@@ -43,16 +43,19 @@ def printable(text: str) -> str:
 
 
 class Single:
-    """One answer, token by token."""
+    """One answer, token by token, without white space before its first word."""
 
     def __init__(self) -> None:
+        self._begun = False
         self._ended = True
 
     def piece(self, name: str, piece: Piece) -> None:  # noqa: ARG002 - there is one
         """Write what is new at once."""
         text = printable(piece.text)
+        if not self._begun:
+            text = text.lstrip()
         if text:
-            self._ended = text.endswith("\n")
+            self._begun, self._ended = True, text.endswith("\n")
             click.echo(text, nl=False)
 
     def close(self) -> None:

@@ -42,7 +42,7 @@ RUN is an id or as much of its beginning as is unique, or the folder of a run or
 Examples:
   medrecipe generate 20260412-10 --prompt "myocardial infarction"
   medrecipe generate 20260412-10 --prompt "myocardial infarction" --compare base
-  medrecipe generate 20260412-10 --adapter cardiology --file questions.jsonl --json > answers.jsonl
+  medrecipe generate 20260412-10 --adapter cardiology --file ask.jsonl --json > answers.jsonl
   echo "심근경색의 증상은?" | medrecipe generate ./exported --prompt -
 """
 
