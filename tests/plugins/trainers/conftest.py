@@ -163,14 +163,8 @@ def _silent(line: str) -> None:
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
+def _quick(one_thread: None) -> None:
     """Tiny matrices are slower on several threads, and on a busy machine much slower."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture
