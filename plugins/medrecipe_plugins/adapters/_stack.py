@@ -12,6 +12,7 @@ from peft import LoraConfig, PeftModelForCausalLM
 from peft.tuners.lora import LoraLayer
 
 from medrecipe_plugins.adapters import _targets, _together, _token_rows
+from medrecipe_plugins.adapters._fast_linear import use_fast_layers
 from medrecipe_plugins.adapters._loading import load_weights, saved_config
 from medrecipe_plugins.adapters._noise import expected_warnings
 from medrecipe_plugins.models._quantisation import is_quantised
@@ -96,6 +97,8 @@ def _config(model: LanguageModel, base: Any, layer: StackLayer) -> LoraConfig:
     _refuse_tied(base, config)
     _refuse_decomposing(base, config, layer.name)
     _refuse_dora_of_8_bits(base, config, layer.name)
+    if not is_quantised(base):
+        use_fast_layers(config)
     return config
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 
+from medrecipe_plugins.adapters._fast_linear import quick
 from medrecipe_plugins.models._observing import evaluating
+from medrecipe_plugins.models._packed_attention import packed_attention
+from medrecipe_plugins.models._packs import Pack, packs_of
 from medrecipe_plugins.trainers._batches import IGNORED, collate
 from medrecipe_plugins.trainers._label_loss import LabelLoss
-from medrecipe_plugins.trainers._packed_attention import packed_attention
-from medrecipe_plugins.trainers._packs import Pack, packs_of
 from pipeline_dsl.api import Prepared
 
 _LENGTH_DEPENDENT = {"longrope", "dynamic"}
@@ -44,7 +45,7 @@ class FastStep:
     @contextmanager
     def working(self) -> Iterator[None]:
         """Set the model to packs; evaluations inside see it as it was."""
-        with packed_attention(self._base):
+        with packed_attention(self._base), quick(self._base):
             yield
 
     def packs(self, samples: Sequence[Prepared]) -> Iterator[Pack]:

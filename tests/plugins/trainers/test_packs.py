@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from medrecipe_plugins.adapters.lora import Lora
 from medrecipe_plugins.adapters.lora import Options as LoraOptions
+from medrecipe_plugins.models._packs import packs_of
+from medrecipe_plugins.models._prefixes import groups_of
 from medrecipe_plugins.trainers._batches import IGNORED, collate
 from medrecipe_plugins.trainers._fast_step import FastStep, obstacle
 from medrecipe_plugins.trainers._label_loss import LabelLoss
-from medrecipe_plugins.trainers._packs import packs_of
-from medrecipe_plugins.trainers._prefixes import groups_of
 from pipeline_dsl.api import Prepared, StackLayer
 
 ARCHITECTURES = ["gemma3", "gemma3_multimodal", "llama", "phi3", "phi"]

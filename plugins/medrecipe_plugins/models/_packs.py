@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from medrecipe_plugins.trainers._prefixes import Group, groups_of
+from medrecipe_plugins.models._prefixes import Group, groups_of
 from pipeline_dsl.api import Prepared
 
 _LIKE = 0.85

@@ -14,7 +14,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from medrecipe_plugins.trainers._packs import Calls
+from medrecipe_plugins.models._packs import Calls
 
 NAME = "medrecipe_packed"
 
