@@ -5,16 +5,31 @@ from __future__ import annotations
 import gc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
 from medrecipe_plugins.models import _encoding, _memory, _observing
-from pipeline_dsl.api import BASE, Decoder, Memory, ModelError, ModelIdentity, Need, Observation, Sample
+from pipeline_dsl.api import (
+    BASE,
+    Decoder,
+    Memory,
+    ModelError,
+    ModelIdentity,
+    Need,
+    Observation,
+    Prepared,
+    Sample,
+)
+
+if TYPE_CHECKING:
+    from medrecipe_plugins.models._packed import PackedForward
 
 _TOKENS_A_BATCH = 8192
 _LOGITS_A_BATCH = 2**28
 """Numbers in one batch's logits: 1 GiB in float32."""
+_PROVEN_ON = 2
+"""Samples on which packs are held against a model's own forward."""
 
 
 class Bank(Protocol):
@@ -61,6 +76,7 @@ class TorchCausalLM:
         self.fresh_tokens: Mapping[int, str] = {}
         self.attached: Any = None
         self.bank: Bank | None = None
+        self._packs_agree: bool | None = None
         self.token_budget = _TOKENS_A_BATCH
         self.marks = _encoding.marks_of(tokenizer, identity.name)
         text = module.config.get_text_config()
@@ -110,6 +126,21 @@ class TorchCausalLM:
         """Have each row of the next forward use its own stack."""
         if self.bank is not None:
             self.bank.select(stacks)
+
+    def packing(self, samples: Sequence[Prepared]) -> PackedForward | None:
+        """Return a forward without padding, if this is a model that it is right for.
+
+        Right is what agrees with the model's own forward on the first samples for which it is asked, and so
+        long as its longest sample is no longer than what its position embeddings bear.
+        """
+        from medrecipe_plugins.models._packed import PackedForward, obstacle
+
+        if not samples or obstacle(self.module, max(len(sample.ids) for sample in samples)):
+            return None
+        forward = PackedForward(self.module, self.device)
+        if self._packs_agree is None:
+            self._packs_agree = forward.disagreement(samples[:_PROVEN_ON]) is None
+        return forward if self._packs_agree else None
 
     def save(self, folder: Path, dtype: str | None = None) -> None:
         """Write it with its tokenizer as transformers reads it."""

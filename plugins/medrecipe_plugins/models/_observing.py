@@ -11,10 +11,11 @@ import torch
 from medrecipe_plugins.models._batching import batches, pad
 from medrecipe_plugins.models._encoding import continuation_ids, prompt_ids
 from medrecipe_plugins.models._generating import generate
-from pipeline_dsl.api import DataError, Need, Observation, Sample
+from pipeline_dsl.api import DataError, Need, Observation, Prepared, Sample
 
 if TYPE_CHECKING:
     from medrecipe_plugins.models._language_model import TorchCausalLM
+    from medrecipe_plugins.models._packed import PackedForward
 
 Ids = list[int]
 
@@ -57,12 +58,29 @@ def _token_losses(model: TorchCausalLM, samples: Sequence[Sample]) -> list[Obser
 
 def _continuation_nll(model: TorchCausalLM, pairs: Sequence[tuple[Ids, int]]) -> list[tuple[float, int]]:
     """Return summed negative log-likelihood (nats) and count of the tokens after each prompt."""
-    found: list[tuple[float, int]] = [(0.0, 0)] * len(pairs)
-    for group in batches([len(ids) for ids, _ in pairs], model.logits_budget):
-        rows = [pairs[i][0] for i in group]
-        starts = [max(pairs[i][1], 1) for i in group]
-        for i, nll, row, start in zip(group, _batch_nll(model, rows, starts), rows, starts, strict=True):
-            found[i] = (nll, len(row) - start)
+    rows = [Prepared(str(i), ids, max(start, 1)) for i, (ids, start) in enumerate(pairs)]
+    packed = model.packing(rows)
+    losses = _packed_nll(packed, rows, model) if packed else _padded_nll(model, rows)
+    return [(nll, row.label_tokens) for nll, row in zip(losses, rows, strict=True)]
+
+
+def _packed_nll(packed: PackedForward, rows: Sequence[Prepared], model: TorchCausalLM) -> list[float]:
+    found = [0.0] * len(rows)
+    with packed.working():
+        for pack in packed.packs(rows, model.token_budget, share=True):
+            sizes = [row.label_tokens for row in pack.samples]
+            for row, own in zip(pack.samples, packed.losses(pack).split(sizes), strict=True):
+                found[int(row.id)] = float(own.sum())
+    return found
+
+
+def _padded_nll(model: TorchCausalLM, rows: Sequence[Prepared]) -> list[float]:
+    found = [0.0] * len(rows)
+    for group in batches([len(row.ids) for row in rows], model.logits_budget):
+        taken = [list(rows[i].ids) for i in group]
+        starts = [rows[i].start for i in group]
+        for i, nll in zip(group, _batch_nll(model, taken, starts), strict=True):
+            found[i] = nll
     return found
 
 
@@ -115,17 +133,48 @@ def _next_token_scores(
     model: TorchCausalLM, prompts: Sequence[Ids], choices: Sequence[Sequence[Ids]], wanted: Sequence[int]
 ) -> list[tuple[float, ...]]:
     """Return log-probabilities of single-token choices after their prompts, in the order of ``wanted``."""
-    found: dict[int, tuple[float, ...]] = {}
-    for group in batches([len(prompts[i]) for i in wanted], model.token_budget):
-        members = [wanted[k] for k in group]
-        ids, mask = pad([prompts[i] for i in members], model.marks.pad, "right", model.device)
+    rows = [Prepared(str(i), [*prompts[i], choices[i][0][0]], len(prompts[i])) for i in wanted]
+    packed = model.packing(rows)
+    found = dict(
+        _packed_choices(packed, rows, choices, model) if packed else _padded_choices(model, rows, choices)
+    )
+    return [found[i] for i in wanted]
+
+
+Scores = tuple[int, tuple[float, ...]]
+"""Of which sample, and of each of its choices."""
+
+
+def _packed_choices(
+    packed: PackedForward, rows: Sequence[Prepared], choices: Sequence[Sequence[Ids]], model: TorchCausalLM
+) -> Iterator[Scores]:
+    with packed.working():
+        for pack in packed.packs(rows, model.token_budget, share=True):
+            for which, logits in packed.logits(pack):
+                yield from _chosen(logits, pack.samples[which], choices)
+
+
+def _padded_choices(
+    model: TorchCausalLM, rows: Sequence[Prepared], choices: Sequence[Sequence[Ids]]
+) -> Iterator[Scores]:
+    for group in batches([row.start for row in rows], model.token_budget):
+        members = [rows[k] for k in group]
+        ids, mask = pad([row.ids[: row.start] for row in members], model.marks.pad, "right", model.device)
         last = mask.sum(1) - 1
         kept, where = last.unique(return_inverse=True)
         logits = model.module(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=kept).logits
-        scores = logits[torch.arange(len(members), device=where.device), where].float().log_softmax(-1).cpu()
-        for row, i in enumerate(members):
-            found[i] = tuple(float(scores[row, option[0]]) for option in choices[i])
-    return [found[i] for i in wanted]
+        yield from _chosen(
+            logits[torch.arange(len(members), device=where.device), where].float(), members, choices
+        )
+
+
+def _chosen(
+    logits: torch.Tensor, rows: Sequence[Prepared], choices: Sequence[Sequence[Ids]]
+) -> Iterator[Scores]:
+    scores = logits.log_softmax(-1).cpu()
+    for at, row in enumerate(rows):
+        sample = int(row.id)
+        yield sample, tuple(float(scores[at, option[0]]) for option in choices[sample])
 
 
 def _completions(model: TorchCausalLM, samples: Sequence[Sample], max_new_tokens: int) -> list[Observation]:

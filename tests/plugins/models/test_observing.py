@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 import torch
 
-from pipeline_dsl.api import DataError, Message, Need, Sample
+from pipeline_dsl.api import DataError, Message, Need, Prepared, Sample
 
 WORDS = [
     "환자",
@@ -201,3 +202,20 @@ def test_choices_that_begin_alike_rank_as_whole_continuations_do(tiny_model) -> 
     expected = [e.nll - w.nll for w, e in zip(whole, ends, strict=True)]
     differences = [s - e for s, e in zip(seen.choice_scores, expected, strict=True)]
     assert differences == pytest.approx([differences[0]] * 5, abs=1e-3)
+
+
+@pytest.mark.parametrize("need", [Need.TOKEN_LOSSES, Need.CHOICES])
+@pytest.mark.parametrize("architecture", ["gemma3", "gemma3_multimodal", "llama", "phi3", "phi"])
+def test_packs_show_what_padded_batches_show(tiny_folder_of, load_tiny, architecture, need) -> None:
+    """Samples with one worked example before them, which packs compute once."""
+    shots = "question: what pumps blood?\nanswer: the heart\n\n" * 3
+    asked = [replace(s, prompt=shots + s.prompt) for s in samples(6)]
+    model = load_tiny(tiny_folder_of(architecture))
+    packed = model.observe(asked, need)
+    assert model.packing([Prepared("0", [2, 5, 6], 1)]) is not None
+    model._packs_agree = False
+    padded = model.observe(asked, need)
+    for one, other in zip(packed, padded, strict=True):
+        assert one.nll == pytest.approx(other.nll, rel=1e-5)
+        assert one.tokens == other.tokens
+        assert one.choice_scores == pytest.approx(other.choice_scores, rel=1e-5)

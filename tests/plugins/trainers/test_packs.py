@@ -15,7 +15,7 @@ from medrecipe_plugins.adapters.lora import Options as LoraOptions
 from medrecipe_plugins.models._packs import packs_of
 from medrecipe_plugins.models._prefixes import groups_of
 from medrecipe_plugins.trainers._batches import IGNORED, collate
-from medrecipe_plugins.trainers._fast_step import FastStep, obstacle
+from medrecipe_plugins.trainers._fast_step import FastStep, why_not
 from medrecipe_plugins.trainers._label_loss import LabelLoss
 from pipeline_dsl.api import Prepared, StackLayer
 
@@ -230,13 +230,14 @@ def test_two_templates_in_one_step_share_each_its_own_beginning():
 
 def test_what_is_known_against_packs_is_said(tiny_folder_of, load_tiny):
     module = with_adapters(load_tiny, tiny_folder_of("phi3"))
-    assert obstacle(module, 100) is None
+    assert why_not(module, 100) is None
     config = module.get_base_model().config
     config.rope_parameters = {**config.rope_parameters, "rope_type": "longrope"}
     config.original_max_position_embeddings = 64
-    assert "position embeddings" in obstacle(module, 100)
-    assert obstacle(module, 64) is None
+    assert "position embeddings" in why_not(module, 100)
+    assert why_not(module, 64) is None
     config.attn_logit_softcapping = 50.0
-    assert "caps" in obstacle(module, 64)
+    assert "caps" in why_not(module, 64)
+    config.attn_logit_softcapping = None
     module.get_base_model().lm_head.weight.requires_grad_()
-    assert "output layer" in obstacle(module, 64)
+    assert "output layer" in why_not(module, 64)

@@ -1,0 +1,138 @@
+"""A model's forward over packs, where the model is one that packs know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from medrecipe_plugins.models._packed_attention import packed_attention
+from medrecipe_plugins.models._packs import Pack, packs_of
+from pipeline_dsl.api import Prepared
+
+_LENGTH_DEPENDENT = {"longrope", "dynamic"}
+_LOGITS = 2**22
+"""Numbers in one chunk of logits: 16 MiB in float32."""
+_EXACT, _ROUNDED = 1e-4, 2e-2
+"""Relative difference of losses that the order of sums may make, in 32 bits and in fewer."""
+
+
+class PackedForward:
+    """Hidden states and logits of packs, (tokens, width) and (tokens, vocabulary).
+
+    Args:
+        module: a causal language model of transformers, with adapters or without.
+        device: where it is.
+    """
+
+    def __init__(self, module: Any, device: str) -> None:
+        self.base = _base_of(module)
+        self.head = self.base.get_output_embeddings()
+        self.softcap = getattr(self.base.config.get_text_config(), "final_logit_softcapping", None)
+        self._device = device
+        self._decoder = self.base.get_decoder()
+        self._as_prepared = torch.zeros(1, 1, 1, 1, device=device)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Set the model to packs; forwards without one compute what they did before."""
+        with packed_attention(self.base):
+            yield
+
+    def packs(self, samples: Sequence[Prepared], budget: int, *, share: bool) -> Iterator[Pack]:
+        """Cut samples into packs on the model's device."""
+        return packs_of(samples, budget, self._device, share=share)
+
+    def hidden(self, pack: Pack) -> torch.Tensor:
+        """Return the last hidden states at the places of a pack's labels, (labels, width)."""
+        states: torch.Tensor = self._decoder(
+            input_ids=pack.ids,
+            position_ids=pack.positions,
+            attention_mask=self._as_prepared,
+            use_cache=False,
+            pack=pack.attention,
+        ).last_hidden_state[0]
+        return states.index_select(0, pack.places)
+
+    def logits(self, pack: Pack) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Yield logits at the places of labels in float32, (some labels, vocabulary), and of which labels."""
+        hidden = self.hidden(pack)
+        rows = max(1, _LOGITS // self.head.weight.shape[0])
+        for at in range(0, len(hidden), rows):
+            logits: torch.Tensor = self.head(hidden[at : at + rows]).float()
+            if self.softcap is not None:
+                logits = self.softcap * torch.tanh(logits / self.softcap)
+            yield slice(at, at + rows), logits
+
+    def losses(self, pack: Pack) -> torch.Tensor:
+        """Return -log p of each of a pack's labels in float64, (labels,)."""
+        found = [
+            torch.nn.functional.cross_entropy(logits, pack.labels[which], reduction="none").double()
+            for which, logits in self.logits(pack)
+        ]
+        return torch.cat(found)
+
+    def disagreement(self, samples: Sequence[Prepared]) -> str | None:
+        """Return by how much packs and the model's own forward disagree on samples; None: not at all.
+
+        Whatever a model does that packs do not know of shows here, before anything goes by them. To be asked
+        in eval mode and without gradients.
+        """
+        mine = 0.0
+        with self.working():
+            for pack in self.packs(samples, 1 << 20, share=True):
+                mine += float(self.losses(pack).sum())
+        plain = sum(self._plain_loss(sample) for sample in samples)
+        whole = next(self.base.parameters()).dtype == torch.float32
+        if abs(mine - plain) <= (_EXACT if whole else _ROUNDED) * max(1.0, abs(plain)):
+            return None
+        return f"a loss of {mine:.6g} instead of {plain:.6g}"
+
+    def _plain_loss(self, sample: Prepared) -> float:
+        ids = torch.tensor([list(sample.ids)], device=self._device)
+        logits = (
+            self.base(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits[0].float()
+        )
+        labels = ids[0, sample.start :]
+        return float(
+            torch.nn.functional.cross_entropy(logits[sample.start - 1 : -1], labels, reduction="sum")
+        )
+
+
+def obstacle(module: Any, longest: int) -> str | None:
+    """Return why packs cannot be used with a model, None where nothing is known against it.
+
+    Args:
+        module: the model.
+        longest: tokens that a sample may have.
+    """
+    base = _base_of(module)
+    if not hasattr(base, "get_decoder") or not hasattr(base, "set_attn_implementation"):
+        return "it is no language model that transformers knows"
+    config = base.config.get_text_config()
+    if type(base.get_output_embeddings()) is not torch.nn.Linear:
+        return "its output layer is no plain linear layer"
+    others = set(getattr(config, "layer_types", None) or ()) - {"full_attention", "sliding_attention"}
+    if others:
+        return f"it has layers of {', '.join(sorted(others))}"
+    if getattr(config, "attn_logit_softcapping", None):
+        return "its attention caps logits"
+    if _changes_with_length(config, longest):
+        return "its position embeddings change with the length of a batch"
+    return None
+
+
+def _base_of(module: Any) -> Any:
+    return module.get_base_model() if hasattr(module, "get_base_model") else module
+
+
+def _changes_with_length(config: Any, longest: int) -> bool:
+    rope = getattr(config, "rope_parameters", None) or {}
+    kinds = [rope, *(part for part in rope.values() if isinstance(part, dict))]
+    if not any(part.get("rope_type") in _LENGTH_DEPENDENT for part in kinds):
+        return False
+    bounds = [part.get("original_max_position_embeddings") for part in kinds]
+    bounds.append(getattr(config, "original_max_position_embeddings", None))
+    return longest > next((int(bound) for bound in bounds if bound), 0)
