@@ -37,7 +37,7 @@ def factors_of(model: LanguageModel, layers: Sequence[StackLayer]) -> dict[str, 
     peft, names = put_on(model, model.module, layers)
     try:
         return {
-            path: _of_module(part, list(names.values()))
+            path: side_by_side(part, [n for n in names.values() if n in part.lora_A])
             for path, part in peft.base_model.model.named_modules()
             if isinstance(part, LoraLayer)
         }
@@ -66,8 +66,8 @@ def not_factors(layer: StackLayer) -> str | None:
     return None
 
 
-def _of_module(part: Any, names: Sequence[str]) -> Factors:
-    here = [name for name in names if name in part.lora_A]
-    downs = [part.lora_A[name].weight.detach().float() for name in here]
-    ups = [part.lora_B[name].weight.detach().float() * part.scaling[name] for name in here]
+def side_by_side(layer: Any, names: Sequence[str]) -> Factors:
+    """Return the sum of a PEFT layer's adapters as one product."""
+    downs = [layer.lora_A[name].weight.detach().float() for name in names]
+    ups = [layer.lora_B[name].weight.detach().float() * layer.scaling[name] for name in names]
     return Factors(down=torch.cat(downs).contiguous(), up=torch.cat(ups, dim=1).contiguous())

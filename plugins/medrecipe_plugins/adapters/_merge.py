@@ -11,6 +11,7 @@ import torch
 from peft.tuners.lora import LoraLayer
 
 from medrecipe_plugins.adapters import _token_rows
+from medrecipe_plugins.adapters._factors import side_by_side
 from medrecipe_plugins.adapters._loading import saved_config
 from medrecipe_plugins.adapters._stack import put_on
 from medrecipe_plugins.models._quantisation import is_quantised
@@ -25,6 +26,8 @@ PROBES = (
     "word question: myocardial infarction\nshort_answer: 심근경색",
 )
 """Probe rows: medical and general, Korean, English and others, with digits and line ends."""
+_TILE = 2**20
+"""Numbers of a weight that are folded at once: 4 MiB in fp32."""
 
 
 def merge(model: LanguageModel, layers: Sequence[StackLayer]) -> tuple[Any, MergeProof]:
@@ -129,13 +132,17 @@ def _fold(peft: Any, adapters: Sequence[str]) -> Any:
 
 
 def _fold_layer(layer: Any, adapters: Sequence[str]) -> None:
-    """Add the sum of all updates in fp32 to a weight, and round once."""
+    """Add the sum of all updates in fp32 to a weight, and round once.
+
+    All updates are one product of their factors side by side, taken some rows of the weight at a time:
+    neither an update nor a second weight in fp32 is ever whole in memory.
+    """
     weight = layer.get_base_layer().weight
-    total = weight.float()
-    for name in adapters:
-        if name in layer.lora_A:
-            total = total + layer.get_delta_weight(name).float()
-    weight.copy_(total.to(weight.dtype))
+    update = side_by_side(layer, [name for name in adapters if name in layer.lora_A])
+    rows = max(1, _TILE // weight.shape[1])
+    for at in range(0, weight.shape[0], rows):
+        tile = weight[at : at + rows]
+        tile.copy_(torch.addmm(tile.float(), update.up[at : at + rows], update.down))
 
 
 def _probe_rows(model: LanguageModel) -> list[torch.Tensor]:
