@@ -1,0 +1,70 @@
+"""``lora_sft``: the training of ``trainer`` without the work that teaches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+from medrecipe_plugins.trainers.trainer import HuggingFaceTrainer
+from medrecipe_plugins.trainers.trainer import Options as TrainerOptions
+from pipeline_dsl.api import Provider, hookimpl, option
+
+if TYPE_CHECKING:
+    from pipeline_dsl.api import TrainJob, TrainOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options(TrainerOptions):
+    """Supervised fine-tuning of adapters: packs without padding, logits of labels alone."""
+
+    group_by_length: bool = option(
+        default=False, doc="put samples of like length into one optimizer step; packs gain little by it"
+    )
+    max_tokens: int | None = option(
+        None,
+        ge=1,
+        doc="most tokens that go through the model at once; without it batch_size times max_length",
+    )
+    share_prefixes: bool = option(
+        default=True, doc="compute tokens with which samples of a step begin together once"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LoraSft(HuggingFaceTrainer):
+    """``trainer`` with packs; see ``_packed_objective`` and ``models._packs``."""
+
+    options: Options
+
+    def train(self, job: TrainJob) -> TrainOutcome:
+        """Train until the end or until told to stop.
+
+        All samples of an optimizer step (``batch_size`` times ``grad_accum``) are cut into packs of at most
+        ``max_tokens``; what is learned is what ``trainer`` learns from these samples. Where packs are not
+        right for a model, it is trained as ``trainer`` does it, and ``job.say`` tells why.
+        """
+        from medrecipe_plugins.trainers import _packed_training
+
+        return _packed_training.run(job, self.options)
+
+
+def as_trainers(options: Options, *, whole_steps: bool) -> TrainerOptions:
+    """Return the options of ``trainer``; ``whole_steps``: all samples of an optimizer step in one batch."""
+    plain = TrainerOptions(**{f.name: getattr(options, f.name) for f in fields(TrainerOptions)})
+    if not whole_steps:
+        return plain
+    return replace(plain, batch_size=options.batch_size * options.grad_accum, grad_accum=1)
+
+
+@hookimpl
+def medrecipe_trainers() -> Sequence[Provider]:
+    """Offer the trainer."""
+    return [
+        Provider(
+            name="lora_sft",
+            summary="supervised fine-tuning in packs: no padding, logits of labels alone, prefixes once",
+            factory=LoraSft,
+            options=Options,
+        )
+    ]
