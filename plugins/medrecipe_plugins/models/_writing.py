@@ -32,7 +32,14 @@ def write(model: TorchCausalLM, folder: Path, dtype: str | None) -> None:
         with quiet_libraries():
             module.save_pretrained(folder, safe_serialization=True)
             model.tokenizer.save_pretrained(folder)
+        _let_others_read(folder)
     except OSError as error:
         raise MachineError(
             f"the model cannot be written: {error.strerror or error}", place=str(folder)
         ) from error
+
+
+def _let_others_read(folder: Path) -> None:
+    """Give weights the rights of the other files: safetensors writes them for their owner alone."""
+    for weights in folder.glob("*.safetensors"):
+        weights.chmod((folder / "config.json").stat().st_mode)
