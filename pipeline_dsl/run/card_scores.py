@@ -129,7 +129,7 @@ def _contracts(facts: CardFacts) -> Iterator[str]:
 
 def _proof(proof: Json) -> str:
     return (
-        f"{codes(proof['adapters'])} against base and adapters apart, on {proof['probes']} probe texts: "
-        f"logits differ by {proof['max_abs_logit_difference']:.2g} at most (allowed {proof['tolerance']:.2g}), "
+        f"{codes(proof['adapters'])} against base and adapters apart, on {proof['probes']} texts: logits "
+        f"differ by {proof['max_abs_logit_difference']:.2g} at most, of {proof['tolerance']:.2g} allowed, "
         f"KL {proof['max_kl']:.2g} nats at most."
     )

@@ -219,8 +219,7 @@ def _size(run: FinishedRun, form: Form, job: ExportJob) -> int:
 
 def _write(run: FinishedRun, form: Form, facts: CardFacts, job: ExportJob, name: str) -> ExportFacts:
     """Have the exporter write, then add the card and, last, the manifest."""
-    with working(form.ref, "export"):
-        proof = form.exporter.export(job)
+    proof = _exported(form, job)
     export = ExportFacts(
         form=form.ref,
         summary=form.summary,
@@ -232,6 +231,15 @@ def _write(run: FinishedRun, form: Form, facts: CardFacts, job: ExportJob, name:
     (job.folder / CARD).write_text(model_card(facts, export), encoding="utf-8")
     atomic.write_json(job.folder / export_manifest.NAME, export_manifest.describe(facts, export, job.folder))
     return export
+
+
+def _exported(form: Form, job: ExportJob) -> MergeProof | None:
+    """Have the exporter write its files."""
+    with working(form.ref, "export"):
+        try:
+            return form.exporter.export(job)
+        except OSError as error:
+            raise MachineError(f"the export cannot be written: {error.strerror or error}") from error
 
 
 def _opening(run: FinishedRun, form: Form, facts: CardFacts, folder: str) -> str:
