@@ -54,7 +54,7 @@ def scalar(text: str) -> str:
     if _PLAIN_YAML.fullmatch(text) and text.lower() not in _YAML_WORDS:
         return text
     quoted = json.dumps(text, ensure_ascii=False)
-    return "".join(c if unicodedata.category(c) not in _UNSEEN else f"\\u{ord(c):04x}" for c in quoted)
+    return "".join(c if unicodedata.category(c) not in _UNSEEN else f"\\U{ord(c):08x}" for c in quoted)
 
 
 def figure(value: float) -> str:

@@ -44,8 +44,21 @@ def base_code(base: ModelIdentity) -> str:
     return "\n".join(lines)
 
 
-def where_the_base_is(base: ModelIdentity) -> str:
-    """Return what to say of a base that no name on the hub leads to, "" for one of the hub."""
+def about_the_base(base: ModelIdentity) -> str:
+    """Return what has to be known of the base that adapters are put on, "" for nothing."""
+    return "\n\n".join(text for text in (_where(base), _in_which_bits(base)) if text)
+
+
+def _in_which_bits(base: ModelIdentity) -> str:
+    if not base.quantisation:
+        return ""
+    return (
+        f"What was trained on the base in {base.quantisation} belongs to the weights that these bits stand "
+        "for: on the weights from before they were packed it does something else."
+    )
+
+
+def _where(base: ModelIdentity) -> str:
     if base.revision:
         return ""
     return (

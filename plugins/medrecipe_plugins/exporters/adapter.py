@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from medrecipe_plugins.exporters._code import asking_code, base_code, fenced, quoted, where_the_base_is
+from medrecipe_plugins.exporters._code import about_the_base, asking_code, base_code, fenced, quoted
 from medrecipe_plugins.exporters._folding import folding
 from pipeline_dsl.api import ExportJob, MergeProof, ModelShape, NoOptions, Provider, Shown, hookimpl
 
@@ -48,7 +48,7 @@ class OneAdapter:
         )
         parts = (
             fenced(loading),
-            where_the_base_is(shown.base),
+            about_the_base(shown.base),
             "The tokenizer is the base's own: the adapter adds nothing to it.",
             asking_code(shown),
         )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from medrecipe_plugins.exporters._code import base_code, fenced, quoted, where_the_base_is
+from medrecipe_plugins.exporters._code import about_the_base, base_code, fenced, quoted
 from pipeline_dsl.api import ExportJob, MergeProof, NoOptions, Provider, Shown, StackLayer, hookimpl
 
 _BOTH_WAYS = """\
@@ -41,7 +41,7 @@ class WholeStack:
             fenced(commands, "sh"),
             _BOTH_WAYS,
             fenced(_peft(shown)),
-            where_the_base_is(shown.base),
+            about_the_base(shown.base),
             _ROUNDING,
         )
         return "\n\n".join(part for part in parts if part)
