@@ -34,11 +34,13 @@ from pipeline_dsl.run.markdown import size
 _HELP = """Write a trained stack for other tools: merged, one adapter, or all of it.
 
 \b
-  merged   the base with the whole stack summed into its weights in fp32, rounded once and proven by logits,
-           with its tokenizer: opens in transformers and in all that reads its format
-  adapter  one LoRA adapter with the ranks of all layers side by side, for tools that take just one on the
-           untouched base: PEFT, vLLM …
-  stack    every adapter as it is, with plan, scores and manifests: "medrecipe generate ./DIR" opens it
+  merged   the base with the stack summed into its weights in fp32, rounded
+           once and proven by logits, with tokenizer: for transformers and
+           all that reads its format
+  adapter  one LoRA adapter, the ranks of all layers side by side, for tools
+           that take just one on the untouched base: PEFT, vLLM
+  stack    every adapter as it is, with plan, scores and manifests:
+           "medrecipe generate ./DIR" opens it
 
 Every file is held against its hash before, and the base too. DIR gets its name once all is written: a model
 card (README.md) with data, phases, scores and licence notes, and export.json with the hash of each file. A
