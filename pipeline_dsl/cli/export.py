@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +105,7 @@ def command(*, run: str, form: str, runs: Path, as_json: bool, **options: Any) -
 
 
 def _refuse_dtype(form: Form, request: ExportRequest) -> None:
-    if request.dtype is not None and not form.exporter.takes_dtype:
+    if request.dtype is not None and not form.takes_dtype:
         msg = f"--dtype is about merged weights, and --to {form.ref.name} keeps what was trained as it is."
         raise click.UsageError(msg)
 
@@ -119,7 +118,7 @@ def _document(done: Exported) -> dict[str, Any]:
         "folder": str(done.folder),
         "files": done.files,
         "bytes": done.bytes,
-        "proof": asdict(done.proof) if done.proof else None,
+        "proof": done.proof,
     }
 
 

@@ -38,7 +38,7 @@ def describe(facts: CardFacts, export: ExportFacts, folder: Path) -> Json:
 
 def files_in(folder: Path) -> Json:
     """Return size and sha256 of every file, by its name in the folder."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != NAME)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / NAME)
     return {
         path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": file_digest(path)}
         for path in paths

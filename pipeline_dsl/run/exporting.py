@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pipeline_dsl.api.contracts import Model
 from pipeline_dsl.api.errors import GuardError, MachineError, MedrecipeError
@@ -32,6 +32,7 @@ CARD = "README.md"
 _SPARE = 1.2
 """Room that there has to be, in shares of what is to be written."""
 Say = Callable[[str], None]
+Json = dict[str, Any]
 
 
 class UnknownFormError(MedrecipeError):
@@ -55,6 +56,8 @@ class Form:
     ref: ProviderRef
     summary: str
     exporter: Exporter
+    library: str
+    takes_dtype: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +81,8 @@ class Exported:
     folder: Path
     files: int
     bytes: int
-    proof: MergeProof | None
+    proof: Json | None
+    """Of the merge that the export made, as its manifest has it."""
     opening: str
     """Markdown that shows how to open it by the path that was asked for."""
 
@@ -105,7 +109,13 @@ def find_form(catalog: Catalog, name: str) -> Form:
     )
     with working(ref, "its factory"):
         exporter: Exporter = make(catalog, ref)
-    return Form(ref=ref, summary=offer.provider.summary, exporter=exporter)
+        return Form(
+            ref=ref,
+            summary=offer.provider.summary,
+            exporter=exporter,
+            library=exporter.library,
+            takes_dtype=exporter.takes_dtype,
+        )
 
 
 def refuse_full(out: Path) -> None:
@@ -135,25 +145,27 @@ def export_stack(run: FinishedRun, form: Form, request: ExportRequest, say: Say)
     refuse_full(out)
     stack = _chosen(run, request)
     facts = card_facts(run, stack)
+    opening = _opening(run, form, facts, str(request.out))
+    manifests: list[Json] = []
     with tempfile.TemporaryDirectory() as scratch:
         job = _job(run, stack, request, Path(scratch), say)
         _refuse_without_room(run, form, job, out)
-        done: list[ExportFacts] = []
 
         def fill(folder: Path) -> None:
-            done.append(_write(run, form, facts, replace(job, folder=folder), out.name))
+            manifests.append(_write(run, form, facts, replace(job, folder=folder), out.name))
+            refuse_full(out)  # nobody else may have written there meanwhile
 
         atomic.make_folder(out, fill)
-    written = export_manifest.files_in(out)
+    (manifest,) = manifests
     return Exported(
         run=run.folder.id,
         phase=stack.name,
         form=form.ref.name,
         folder=out,
-        files=len(written) + 1,
-        bytes=sum(file["bytes"] for file in written.values()),
-        proof=done[0].proof,
-        opening=_opening(run, form, facts, str(request.out)),
+        files=len(manifest["files"]) + 1,
+        bytes=sum(file["bytes"] for file in manifest["files"].values()),
+        proof=manifest["proof"],
+        opening=opening,
     )
 
 
@@ -217,20 +229,21 @@ def _size(run: FinishedRun, form: Form, job: ExportJob) -> int:
         return form.exporter.size(job, shape)
 
 
-def _write(run: FinishedRun, form: Form, facts: CardFacts, job: ExportJob, name: str) -> ExportFacts:
-    """Have the exporter write, then add the card and, last, the manifest."""
+def _write(run: FinishedRun, form: Form, facts: CardFacts, job: ExportJob, name: str) -> Json:
+    """Have the exporter write, then add the card and, last, the manifest, which is returned."""
     proof = _exported(form, job)
     export = ExportFacts(
         form=form.ref,
         summary=form.summary,
-        library=form.exporter.library,
+        library=form.library,
         opening=_opening(run, form, facts, name),
         dtype=job.dtype,
         proof=proof,
     )
     (job.folder / CARD).write_text(model_card(facts, export), encoding="utf-8")
-    atomic.write_json(job.folder / export_manifest.NAME, export_manifest.describe(facts, export, job.folder))
-    return export
+    manifest = export_manifest.describe(facts, export, job.folder)
+    atomic.write_json(job.folder / export_manifest.NAME, manifest)
+    return manifest
 
 
 def _exported(form: Form, job: ExportJob) -> MergeProof | None:

@@ -321,3 +321,26 @@ def test_an_exporter_of_a_plugin_is_offered_and_used(used, here):
     card = (here / "out" / "README.md").read_text("utf-8")
     assert "library_name: notes" in card
     assert "Read notes.txt of out." in card
+
+
+def test_what_somebody_else_puts_there_meanwhile_stays(used, here):
+    (here / "slow.py").write_text(
+        "from pipeline_dsl.api import Provider, hookimpl\n"
+        "class Slow:\n"
+        "    library, takes_dtype = 'x', False\n"
+        "    def __init__(self, options): ...\n"
+        "    def opening(self, shown): return ''\n"
+        "    def export(self, job):\n"
+        "        other = job.folder.parent / 'out'\n"
+        "        other.mkdir()\n"
+        "        (other / 'theirs').write_text('dear')\n"
+        "@hookimpl\n"
+        "def medrecipe_exporters():\n"
+        "    return [Provider(name='slow', summary='takes its time', factory=Slow)]\n",
+        encoding="utf-8",
+    )
+    result = used("export", "--to", "slow", "--out", "out", "--plugin", "slow.py")
+    assert result.code == 2
+    assert "MR268" in result.err
+    assert [path.name for path in (here / "out").iterdir()] == ["theirs"]
+    assert not list(here.glob(".out*"))
