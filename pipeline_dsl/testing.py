@@ -37,6 +37,7 @@ from pipeline_dsl.api.errors import DataError
 from pipeline_dsl.api.options import construct, schema_of
 from pipeline_dsl.api.providers import Kind, Provider
 from pipeline_dsl.api.records import Prepared, Sample
+from pipeline_dsl.api.trained import Exporter, ExportJob, Shown
 
 HEAVY = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "datasets", "pyarrow")
 """What importing a plugin must not load."""
@@ -240,6 +241,52 @@ class TrainerContract(ProviderContract):
 
     def _trainer(self) -> Trainer:
         made: Trainer = self.provider.factory(construct(self.provider.options, self.sample_options))
+        return made
+
+
+class ExporterContract(ProviderContract):
+    """What every exporter keeps to as well: subclass it, and give it a job."""
+
+    kind: ClassVar[Kind] = Kind.EXPORTER
+
+    def job(self, folder: Path) -> ExportJob:
+        """Make a job of a small finished stack whose folder is this one, which is there and empty."""
+        raise NotImplementedError
+
+    def test_it_says_which_library_opens_it(self) -> None:
+        """Model cards and the Hub name it."""
+        exporter = self._exporter()
+        assert exporter.library.strip()
+        assert isinstance(exporter.takes_dtype, bool)
+
+    def test_it_writes_files_into_its_folder(self, tmp_path: Path) -> None:
+        """There and nowhere beside it, and neither of those that the engine adds."""
+        written = self._export(tmp_path / "out")
+        assert written
+        assert not {"README.md", "export.json"} & set(written)
+        assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+    def test_the_same_stack_gives_the_same_files(self, tmp_path: Path) -> None:
+        """What was exported can be told by its hash."""
+        assert self._export(tmp_path / "one") == self._export(tmp_path / "two")
+
+    def test_it_shows_how_to_open_its_folder(self, tmp_path: Path) -> None:
+        """The first fenced block of the card is what the command line shows."""
+        job = self.job(tmp_path)
+        example = Sample(prompt="{text}", completion="")
+        shown = Shown(folder="out", base=job.base, layers=job.layers, example=example, stops=())
+        opening = self._exporter().opening(shown)
+        assert "```" in opening
+        assert "out" in opening
+
+    def _export(self, folder: Path) -> dict[str, bytes]:
+        folder.mkdir()
+        self._exporter().export(self.job(folder))
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+    def _exporter(self) -> Exporter:
+        made: Exporter = self.provider.factory(construct(self.provider.options, self.sample_options))
         return made
 
 

@@ -54,7 +54,15 @@ from pipeline_dsl.api.records import (
     StackReport,
     TrainOutcome,
 )
-from pipeline_dsl.api.trained import Asking, Exporter, ExportJob, Folding, Sharing
+from pipeline_dsl.api.trained import (
+    Asking,
+    Exporter,
+    ExportJob,
+    Folding,
+    Measured,
+    Sharing,
+    Shown,
+)
 
 __all__ = [
     "BASE",
@@ -80,6 +88,7 @@ __all__ = [
     "LoadRequest",
     "LockedError",
     "MachineError",
+    "Measured",
     "MedrecipeError",
     "Memory",
     "MergeProof",
@@ -104,6 +113,7 @@ __all__ = [
     "Sample",
     "Score",
     "Sharing",
+    "Shown",
     "Source",
     "StackLayer",
     "StackReport",

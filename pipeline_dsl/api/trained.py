@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         MergeProof,
         Message,
         ModelIdentity,
+        ModelShape,
         Row,
         Sample,
         StackLayer,
@@ -86,6 +87,8 @@ class ExportJob:
 
     load: Callable[[], LanguageModel]
     """Loads the untouched base afresh."""
+    base: ModelIdentity
+    """What that base is, known without loading it."""
     layers: Sequence[StackLayer]
     """The finished stack, bottom first; the roles are those that it had when it was trained."""
     files: Mapping[str, Path]
@@ -98,14 +101,42 @@ class ExportJob:
     """Takes one line for the user."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What an exporter may speak of where it shows how to open what it wrote."""
+
+    folder: str
+    """What the exported folder is called."""
+    base: ModelIdentity
+    layers: Sequence[StackLayer]
+    """The stack, bottom first; the folders are relative to a run's."""
+    example: Sample | None
+    """A prompt in the form in which the stack was trained, placeholders in braces; None: none can be made."""
+    stops: Sequence[str]
+    """Texts that end an answer, beside the model's end marks."""
+
+
 class Exporter(Protocol):
-    """What a ``medrecipe_exporters`` provider makes: a form in which a stack leaves medrecipe."""
+    """What a ``medrecipe_exporters`` provider makes: a form in which a stack leaves medrecipe.
+
+    One that knows beforehand how much it writes is ``Measured`` too.
+    """
 
     library: str
     """Which library opens it, as model cards call it: ``transformers``, ``peft``, ``medrecipe``."""
+    takes_dtype: bool
+    """Whether it writes weights that can be rounded to another number format."""
 
     def export(self, job: ExportJob) -> MergeProof | None:
         """Write it, or raise ModelError; return the proof of what was merged."""
 
-    def opening(self, folder: str) -> str:
-        """Return Markdown for the model card that shows how to open it from a folder of that name."""
+    def opening(self, shown: Shown) -> str:
+        """Return Markdown for the model card; its first fenced block opens it in a line or two."""
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """An exporter that knows beforehand how much it writes."""
+
+    def size(self, job: ExportJob, shape: ModelShape) -> int:
+        """Return about how many bytes it will write; nothing is loaded for it."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline_dsl.api.options import schema_of
-from pipeline_dsl.cli.file_schemas import METADATA, STACK_MANIFEST, metrics_record
+from pipeline_dsl.cli.file_schemas import EXPORT_MANIFEST, METADATA, STACK_MANIFEST, metrics_record
 from pipeline_dsl.cli.recipe_schema import recipe_schema
 from pipeline_dsl.cli.record_schema import DIALECT, record_schema
 from pipeline_dsl.plan.model import Plan
@@ -23,6 +23,7 @@ def exported(catalog: Catalog) -> Mapping[str, Json]:
         "run-metadata.json": METADATA,
         "metrics-record.json": metrics_record(),
         "stack-manifest.json": STACK_MANIFEST,
+        "export-manifest.json": EXPORT_MANIFEST,
     }
     return files | {f"providers/{o.kind}.{o.provider.name}.json": _options(o) for o in catalog.offers}
 

@@ -73,6 +73,16 @@ def _line(event: type[Event], definitions: dict[str, Json]) -> Json:
     return {**line, "properties": head | line["properties"], "required": [*head, *line["required"]]}
 
 
+_FILES: Json = {
+    "type": "object",
+    "additionalProperties": {
+        "type": "object",
+        "properties": {"bytes": {"type": "integer", "minimum": 0}, "sha256": _SHA256},
+        "required": ["bytes", "sha256"],
+        "additionalProperties": False,
+    },
+}
+
 _PARENT: Json = {
     "type": "object",
     "properties": {
@@ -103,15 +113,7 @@ STACK_MANIFEST = _record(
         "recipe": _TEXT,
         "fingerprint": _TEXT,
         "sha256": {**_SHA256, "description": "of the list of files"},
-        "files": {
-            "type": "object",
-            "additionalProperties": {
-                "type": "object",
-                "properties": {"bytes": {"type": "integer", "minimum": 0}, "sha256": _SHA256},
-                "required": ["bytes", "sha256"],
-                "additionalProperties": False,
-            },
-        },
+        "files": _FILES,
         **_ADAPTER_SCALE,
         "base": {"type": ["object", "null"], "description": "the identity of the base, with its hashes"},
         "parents": {
@@ -127,4 +129,43 @@ STACK_MANIFEST = _record(
         "merge": {"type": ["object", "null"], "description": "the proof of the merge that preceded training"},
     },
     required=("schema_version", "adapter", "phase", "fingerprint", "sha256", "files", "base", "parents"),
+)
+
+EXPORT_MANIFEST = _record(
+    "export.json of an exported stack: what the folder holds",
+    {
+        "schema_version": {"const": 1},
+        "medrecipe": {**_TEXT, "description": "the version that exported it"},
+        "exporter": {**_TEXT, "description": "plugin/name"},
+        "library": {**_TEXT, "description": "which opens it: transformers, peft, medrecipe …"},
+        "recipe": _TEXT,
+        "run": _TEXT,
+        "phase": {**_TEXT, "description": "whose stack it is"},
+        "rejected": {"type": "boolean", "description": "whether the phase broke its retention contract"},
+        "fingerprint": {**_TEXT, "description": "of the phase"},
+        "stack": {
+            "type": "array",
+            "description": "bottom first; `merge` was folded into the weights in training",
+            "items": {
+                "type": "object",
+                "properties": {"adapter": _TEXT, "role": {"enum": ["train", "continue", "freeze", "merge"]}},
+                "required": ["adapter", "role"],
+            },
+        },
+        "base": {"type": ["object", "null"], "description": "the identity of the base, with its hashes"},
+        "dtype": {**_TEXT, "description": "number format of the weights, or of the base that adapters need"},
+        "proof": {"type": ["object", "null"], "description": "of the merge that the export made"},
+        "files": {**_FILES, "description": "every other file of the folder, by its name in it"},
+    },
+    required=(
+        "schema_version",
+        "medrecipe",
+        "exporter",
+        "library",
+        "recipe",
+        "run",
+        "phase",
+        "base",
+        "files",
+    ),
 )

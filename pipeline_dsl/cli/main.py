@@ -36,6 +36,7 @@ _SECTIONS = (
             Listed("eval", "Score the tasks of a finished run again.", "evaluate"),
             Listed("generate", "Have a trained run write."),
             Listed("chat", "Talk to a trained run."),
+            Listed("export", "Write a trained stack for other tools: merged, one adapter, or all of it."),
             Listed("runs", "List runs and look into one."),
         ),
     ),

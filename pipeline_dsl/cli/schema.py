@@ -15,8 +15,8 @@ from pipeline_dsl.registry import build_catalog
 
 _HELP = """Write the JSON Schemas of recipes, plans, runs and options.
 
-One file for recipes, plans, a run's metadata, a line of its metrics and an adapter's manifest, and one for
-the options of every provider (providers/KIND.NAME.json). All are of the dialect 2020-12.
+One file for recipes, plans, a run's metadata, a line of its metrics, an adapter's manifest and that of an
+export, and one for the options of every provider (providers/KIND.NAME.json). All are of the dialect 2020-12.
 
 \b
 Examples:

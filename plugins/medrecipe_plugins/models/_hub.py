@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline_dsl.api import ModelError
 
-_FILES = ("*.json", "*.safetensors", "*.jinja", "tokenizer.model", "merges.txt", "vocab.txt")
+_FILES = ("*.json", "*.safetensors", "*.jinja", "tokenizer.model", "merges.txt", "vocab.txt", "README.md")
 _PATIENCE_S = 4.0
 
 

@@ -1,4 +1,4 @@
-"""Shapes of well-known models whose files are not on this machine.
+"""Shapes and licences of well-known models, as their makers published them.
 
 ``known_models.json`` has, by name on the hub, what of a published configuration decides the shapes of its
 modules, and the number of parameters that the published weights have; a test holds one against the other.
@@ -10,15 +10,21 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline_dsl.api import ModelShape
+from pipeline_dsl.api import Licence, ModelShape
 
 _FILE = Path(__file__).with_name("known_models.json")
 
 
 def known_models() -> dict[str, dict[str, Any]]:
-    """Return ``config`` and ``parameters`` of every known model by its name."""
+    """Return ``config``, ``parameters`` and ``licence`` of every known model by its name."""
     known: dict[str, dict[str, Any]] = json.loads(_FILE.read_text(encoding="utf-8"))
     return known
+
+
+def known_licence(name: str) -> Licence | None:
+    """Return the licence under which a model was published; None where it is not known."""
+    entry = known_models().get(name)
+    return None if entry is None else Licence(**entry["licence"], source="what its makers published")
 
 
 def known_shape(name: str | None, *, added: int = 0) -> ModelShape | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from safetensors import SafetensorError
 
 from medrecipe_plugins.models._machine import DTYPES
 from medrecipe_plugins.models._quantisation import is_quantised
@@ -32,7 +33,13 @@ def write(model: TorchCausalLM, folder: Path, dtype: str | None) -> None:
         with quiet_libraries():
             module.save_pretrained(folder, safe_serialization=True)
             model.tokenizer.save_pretrained(folder)
-    except OSError as error:
-        raise MachineError(
-            f"the model cannot be written: {error.strerror or error}", place=str(folder)
-        ) from error
+        _let_others_read(folder)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise MachineError(f"the model cannot be written: {reason}", place=str(folder)) from error
+
+
+def _let_others_read(folder: Path) -> None:
+    """Give weights the rights of the other files: safetensors writes them for their owner alone."""
+    for weights in folder.glob("*.safetensors"):
+        weights.chmod((folder / "config.json").stat().st_mode)

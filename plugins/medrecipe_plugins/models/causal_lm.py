@@ -10,6 +10,7 @@ from medrecipe_plugins.models import _extension, _quantisation
 from pipeline_dsl.api import (
     Fertility,
     LanguageModel,
+    Licence,
     LoadRequest,
     ModelError,
     ModelIdentity,
@@ -120,6 +121,12 @@ class CausalLM:
         from medrecipe_plugins.models import _loading
 
         return _loading.fertility(self._checkpoint(), samples)
+
+    def licence(self) -> Licence | None:
+        """Return under what terms it may be used; after ``prepare``."""
+        from medrecipe_plugins.models import _licence
+
+        return _licence.licence_of(self._checkpoint())
 
     def load(self, request: LoadRequest) -> LanguageModel:
         """Load it, or raise ModelError or MachineError."""

@@ -10,6 +10,7 @@ from medrecipe_plugins.models import _extension, _quantisation
 from pipeline_dsl.api import (
     Fertility,
     LanguageModel,
+    Licence,
     LoadRequest,
     ModelError,
     ModelIdentity,
@@ -123,6 +124,12 @@ class Embedded:
         from medrecipe_plugins.models import _loading
 
         return _loading.fertility(self._checkpoint(), samples)
+
+    def licence(self) -> Licence:
+        """Return the licence of this project, for whose tests its text was written."""
+        from medrecipe_plugins.models import _licence
+
+        return _licence.BUILT_HERE
 
     def load(self, request: LoadRequest) -> LanguageModel:
         """Load it as ``causal_lm`` loads a local folder."""
