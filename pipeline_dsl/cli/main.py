@@ -36,6 +36,7 @@ _SECTIONS = (
             Listed("eval", "Score the tasks of a finished run again.", "evaluate"),
             Listed("generate", "Have a trained run write."),
             Listed("chat", "Talk to a trained run."),
+            Listed("serve", "Answer over HTTP: OpenAI's shape, several adapters on one base."),
             Listed("runs", "List runs and look into one."),
         ),
     ),
