@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pipeline_dsl.api.records import Message
+from pipeline_dsl.serving.texts import Text
 
 _MOST_TOKENS = 1_000_000
 _LONGEST_STOP = 200
@@ -32,7 +33,7 @@ def _one(value: object) -> object:
 
 
 Neutral = Annotated[Any, AfterValidator(_neutral)]
-Stop = Annotated[str, Field(min_length=1, max_length=_LONGEST_STOP)]
+Stop = Annotated[Text, Field(min_length=1, max_length=_LONGEST_STOP)]
 Tokens = Annotated[int, Field(ge=1, le=_MOST_TOKENS)]
 
 
@@ -46,14 +47,14 @@ class TextPart(Strict):
     """A part of a message's content."""
 
     type: Literal["text"]
-    text: str
+    text: Text
 
 
 class ChatMessage(Strict):
     """A turn. What clients send back of our own answers is taken."""
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[TextPart]
+    content: Text | list[TextPart]
     name: str | None = None
     refusal: Neutral = None
     annotations: Neutral = None
@@ -80,10 +81,10 @@ class StreamOptions(Strict):
 class ChatRequest(Strict):
     """A chat completion that is asked for."""
 
-    model: str
+    model: Text
     """A phase, an adapter, the recipe's name, or ``base``."""
     messages: Annotated[list[ChatMessage], Field(min_length=1)]
-    template: str | None = None
+    template: Text | None = None
     """Ours: which of the stack's templates asks; its first by default."""
     max_tokens: Tokens | None = None
     max_completion_tokens: Tokens | None = None

@@ -17,6 +17,8 @@ from pipeline_dsl.serving.settings import Settings
 OPEN = frozenset({"/", "/page.js", "/page.css", "/health"})
 """Paths that need no token: they hold nothing of the run's answers."""
 
+_LONGEST_HEAD = 32 * 1024
+
 
 class Guard:
     """Refuses a request before its body is read: for its ``Host``, its token, its size or its kind.
@@ -36,6 +38,7 @@ class Guard:
             return
         headers = Headers(scope=scope)
         try:
+            refuse_long_head(scope)
             refuse_host(headers, self._settings.allowed_hosts)
             if scope["path"] not in OPEN:
                 refuse_stranger(headers, self._settings.token)
@@ -81,6 +84,13 @@ async def read_body(receive: Receive, declared: str | None, limit: int) -> bytes
             raise _too_large(limit)
         if not message.get("more_body", False):
             return bytes(body)
+
+
+def refuse_long_head(scope: Scope) -> None:
+    """Raise Fault (431) for an address and headers longer than any client of ours sends."""
+    length = len(scope["raw_path"]) + len(scope["query_string"])
+    if length + sum(len(name) + len(value) for name, value in scope["headers"]) > _LONGEST_HEAD:
+        raise Fault(431, f"address and headers may have {_LONGEST_HEAD} bytes", code="head_too_large")
 
 
 def refuse_host(headers: Headers, allowed: tuple[str, ...] | None) -> None:

@@ -13,6 +13,7 @@ from pipeline_dsl.serving.prompts import Wish, generation, prompt_of
 from pipeline_dsl.serving.request_log import note_tokens
 from pipeline_dsl.serving.settings import Settings
 from pipeline_dsl.serving.shelf import Shelf
+from pipeline_dsl.serving.texts import Text
 from pipeline_dsl.serving.waiting import while_there
 
 Json = dict[str, Any]
@@ -22,13 +23,13 @@ class Turn(BaseModel):
     """What was said before."""
 
     role: Literal["user", "assistant"]
-    content: str
+    content: Text
 
 
 class Said(BaseModel):
     """A message and what was said before it."""
 
-    message: Annotated[str, Field(min_length=1)]
+    message: Annotated[Text, Field(min_length=1)]
     history: list[Turn] | None = None
 
 
