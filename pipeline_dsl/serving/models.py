@@ -70,4 +70,5 @@ def _asked(question: Question) -> Json:
         "name": question.name,
         "takes_turns": question.takes_turns,
         "type": _HINTS.get(question.fields, wanted),
+        "multiline": len(question.fields) > 1,
     }

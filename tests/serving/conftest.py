@@ -9,13 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from pipeline_dsl.api import Decoder, Generation, Piece
 from pipeline_dsl.cli.main import main
 from pipeline_dsl.registry import build_catalog
 from pipeline_dsl.run.finished import FinishedRun, open_run
@@ -23,6 +24,7 @@ from pipeline_dsl.serving.address import bound, url_of
 from pipeline_dsl.serving.server import Server
 from pipeline_dsl.serving.settings import Settings
 from pipeline_dsl.serving.shelf import Shelf, set_up
+from pipeline_dsl.serving.worker import Worker
 
 RECIPE = """\
 recipe: siblings
@@ -194,13 +196,66 @@ def run(runs: Path, run_id: str) -> FinishedRun:
     return open_run(runs, run_id, build_catalog(), say=lambda _: None)
 
 
+class Recited:
+    """A decoder that writes one given text for all, a letter a step.
+
+    Args:
+        text: what it writes; then it ends.
+        seconds: how long a step takes.
+        fails: raised by a step that has something to write, as often as it says.
+    """
+
+    def __init__(self, text: str, *, seconds: float = 0.0, fails: Iterator[Exception] = iter(())) -> None:
+        self._text, self._seconds, self._fails = text, seconds, fails
+        self._places: dict[str, int] = {}
+
+    def add(self, request: Generation) -> int:
+        self._places[request.id] = 0
+        return 1
+
+    def remove(self, id: str) -> None:
+        self._places.pop(id, None)
+
+    def step(self) -> list[Piece]:
+        if self._places and (error := next(self._fails, None)):
+            raise error
+        time.sleep(self._seconds)
+        pieces = []
+        for name, place in self._places.items():
+            finish = "stop" if place + 1 == len(self._text) else None
+            pieces.append(
+                Piece(id=name, text=self._text[place], tokens=place + 1, confidence=0.5, finish=finish)
+            )
+        self._places = {p.id: p.tokens for p in pieces if p.finish is None}
+        return pieces
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+@pytest.fixture(scope="session")
+def recited() -> type[Recited]:
+    return Recited
+
+
+def with_decoder(shelf: Shelf, make: Callable[[], Decoder], settings: Settings) -> Shelf:
+    """The shelf with another decoder behind all that it serves."""
+    worker = Worker(make, slots=settings.slots, queue=settings.queue, say=settings.say)
+    served = tuple(replace(each, worker=worker) for each in shelf.served)
+    return replace(shelf, served=served, workers=(worker,))
+
+
 @contextmanager
-def serving(run: FinishedRun, **options: Any) -> Iterator[Serving]:
+def serving(
+    run: FinishedRun, *, decoder: Callable[[], Decoder] | None = None, **options: Any
+) -> Iterator[Serving]:
     """Serve a run in a thread of this process."""
     said: list[str] = []
     settings = Settings(say=said.append, port=0, **options)
     with bound("127.0.0.1", 0) as address:
         shelf = set_up(run, settings)
+        if decoder is not None:
+            shelf = with_decoder(shelf, decoder, settings)
         server = Server(shelf, settings)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [address]})
         thread.start()

@@ -29,8 +29,8 @@ def test_models_are_listed_once_with_what_each_wants_to_be_asked(server, taught,
         "run": run.folder.id, "phase": "hepatology", "adapters": ["liver"], "rejected": False,
         "fingerprint": models["hepatology"]["fingerprint"], "template": "dictionary", "takes_turns": False,
         "templates": [
-            {"name": "dictionary", "takes_turns": False, "type": "an English term or sentence"},
-            {"name": "mcq", "takes_turns": False, "type": "a question, and below it five lines: A) … to E) …"},
+            {"name": "dictionary", "takes_turns": False, "type": "an English term or sentence", "multiline": False},
+            {"name": "mcq", "takes_turns": False, "type": "a question, and below it five lines: A) … to E) …", "multiline": True},
         ],
     }  # fmt: skip
     assert models["conversation"]["takes_turns"] is True
