@@ -37,6 +37,7 @@ _SECTIONS = (
             Listed("generate", "Have a trained run write."),
             Listed("chat", "Talk to a trained run."),
             Listed("export", "Write a trained stack for other tools: merged, one adapter, or all of it."),
+            Listed("serve", "Answer over HTTP: OpenAI's shape, several adapters on one base."),
             Listed("runs", "List runs and look into one."),
         ),
     ),

@@ -36,7 +36,7 @@ def verify_writable(runs: Path) -> None:
 
 
 def verify_room(plan: Plan, phases: Sequence[PhasePlan], catalog: Catalog, runs: Path) -> None:
-    """Raise MachineError (MR605) where adapters and checkpoints will not fit on the disk.
+    """Raise MachineError (MR607) where adapters and checkpoints will not fit on the disk.
 
     A base whose shape is not known is not estimated, and nothing is refused.
     """
@@ -46,7 +46,7 @@ def verify_room(plan: Plan, phases: Sequence[PhasePlan], catalog: Catalog, runs:
         if need > free:
             raise MachineError(
                 f"adapters and checkpoints may take {need / _MB:,.0f} MB, {free / _MB:,.0f} MB are free",
-                code="MR605",
+                code="MR607",
                 place=str(runs),
                 help="free space, choose another folder with --runs, or lower save_total_limit",
             )

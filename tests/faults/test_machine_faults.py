@@ -113,7 +113,7 @@ def test_57_a_disk_that_is_too_full_ends_a_run_before_any_work(bench, recipe, mo
     text = recipe.replace("use: embedded", shape)
     monkeypatch.setattr(shutil, "disk_usage", usage)
     outcome = begin(bench, text.replace("r: 8", "r: 4000"))
-    assert (outcome.code, "error[MR605]" in outcome.err) == (5, True), outcome.both
+    assert (outcome.code, "error[MR607]" in outcome.err) == (5, True), outcome.both
     assert "10 MB are free" in outcome.err
     assert "save_total_limit" in outcome.err
     assert not (bench.folder / "runs").exists()
