@@ -205,8 +205,8 @@ class Recited:
         fails: raised by a step that has something to write, as often as it says.
     """
 
-    def __init__(self, text: str, *, seconds: float = 0.0, fails: Iterator[Exception] = iter(())) -> None:
-        self._text, self._seconds, self._fails = text, seconds, fails
+    def __init__(self, text: str, *, seconds: float = 0.0, fails: Iterator[Exception] | None = None) -> None:
+        self._text, self._seconds, self._fails = text, seconds, fails or iter(())
         self._places: dict[str, int] = {}
 
     def add(self, request: Generation) -> int:
