@@ -271,6 +271,10 @@ class TrainOutcome:
     """Why it ended before its time, or None."""
     kept_step: int | None = None
     """The step whose weights were remembered and are the result; None: those of the last step."""
+    micro_batch: int | None = None
+    """Samples at once in the end, where memory did not suffice for what was asked; None: it did."""
+    micro_batch_step: int | None = None
+    """The first step, counted from 1, that was done with so few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,11 @@ def remarks(phase: PhaseSummary) -> Iterator[str]:
         yield f"training of {phase.name} ended early: {metrics['stopped']}"
     if isinstance(metrics.get("kept_step"), int):
         yield f"weights of {phase.name}: those of step {count(metrics['kept_step'])}"
+    if isinstance(metrics.get("micro_batch"), int):
+        few = (
+            f"{counted(metrics['micro_batch'], 'sample')} at once from step {metrics.get('micro_batch_step')}"
+        )
+        yield f"memory of {phase.name} did not suffice: {few} on, as many in an optimizer step"
 
 
 def _data(data: Json) -> str:

@@ -215,6 +215,8 @@ def _metrics(outcome: TrainOutcome, report: StackReport) -> Json:
         "label_tokens": outcome.label_tokens,
         "stopped": outcome.stopped,
         "kept_step": outcome.kept_step,
+        "micro_batch": outcome.micro_batch,
+        "micro_batch_step": outcome.micro_batch_step,
         "trainable_parameters": report.trainable_parameters,
         "total_parameters": report.total_parameters,
     }

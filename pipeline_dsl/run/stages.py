@@ -172,9 +172,11 @@ class Stages:
             if (record["schema_version"], record["fingerprint"]) != (SCHEMA_VERSION, self._phase.fingerprint):
                 return None
             names = ("steps", "epochs", "loss", "label_tokens", "stopped", "kept_step")
+            later = ("micro_batch", "micro_batch_step")
+            outcome = {n: record[n] for n in names} | {n: record[n] for n in later if n in record}
             return Done(
                 stage=stage,
-                outcome=TrainOutcome(**{name: record[name] for name in names}),
+                outcome=TrainOutcome(**outcome),
                 reached=record["reached"],
                 figures={k: math.nan if v is None else v for k, v in record["figures"].items()},
                 max_steps=record["max_steps"],
@@ -188,13 +190,16 @@ class Stages:
         outcomes = [done.outcome for done in self._done]
         *before, last = outcomes
         tokens = sum(o.label_tokens for o in outcomes)
+        before_last = sum(o.steps for o in before)
         return TrainOutcome(
             steps=sum(o.steps for o in outcomes),
             epochs=sum(o.epochs for o in outcomes),
             loss=sum(o.loss * o.label_tokens for o in outcomes) / max(1, tokens),
             label_tokens=tokens,
             stopped=last.stopped,
-            kept_step=None if last.kept_step is None else last.kept_step + sum(o.steps for o in before),
+            kept_step=None if last.kept_step is None else last.kept_step + before_last,
+            micro_batch=last.micro_batch,
+            micro_batch_step=None if last.micro_batch_step is None else last.micro_batch_step + before_last,
         )
 
     def _folder(self, stage: StagePlan) -> Path:

@@ -38,6 +38,9 @@ class Batches(Protocol):
     def set_epoch(self, number: int) -> None:
         """Make the 0-based epoch the current one."""
 
+    def largest(self) -> Sequence[Prepared]:
+        """The micro-batch of the largest padded size, of those that are known now; empty for none."""
+
     def write(self, folder: Path, step: int) -> None:
         """Put into a checkpoint what is needed to go on after a step."""
 
@@ -81,6 +84,12 @@ class EpochBatches(Dataset[Prepared]):  # type: ignore[misc]  # torch is not fol
 
     def __getitem__(self, index: int) -> Prepared:
         return self._items[index]
+
+    def largest(self) -> Sequence[Prepared]:
+        """The micro-batch of the largest padded size of the current epoch."""
+        return max(
+            ([self._items[place] for place in batch] for batch in self._batches), key=padded, default=()
+        )
 
     def write(self, folder: Path, step: int) -> None:
         """Nothing: where an epoch goes on is known from the step."""
@@ -171,12 +180,17 @@ def collate(items: Sequence[Prepared]) -> dict[str, torch.Tensor]:
     return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
 
-def loader(source: Batches) -> DataLoader[Any]:
+def padded(items: Sequence[Prepared]) -> int:
+    """Tokens of a micro-batch with its padding."""
+    return len(items) * max((len(item.ids) for item in items), default=0)
+
+
+def loader(source: Batches, collate_fn: Callable[[Sequence[Prepared]], Any] = collate) -> DataLoader[Any]:
     """A DataLoader in this process, with a generator of its own so that it draws from nobody's."""
     return DataLoader(
         source,
         batch_sampler=BatchSampler(source),
-        collate_fn=collate,
+        collate_fn=collate_fn,
         num_workers=0,
         pin_memory=False,
         generator=torch.Generator().manual_seed(0),

@@ -1,70 +1,92 @@
 """Checkpoints that can be trusted: a manifest, written last, of every file's size and sha256.
 
-Beside the checkpoints lie the weights that the training was told to keep, ``kept-STEP``: the last of them are
-its result. Which of them counts at a step follows from their names alone: the newest that is not younger. So
-a checkpoint can be gone on from as long as the weights that counted at its step are there and sound, and
-these stay as long as it does.
+A checkpoint is made beside its place and gets its name when it is sealed. Beside the checkpoints lie the
+weights that the training was told to keep, ``kept-STEP``: the last of them are its result. Which of them
+counts at a step follows from their names alone: the newest that is not younger. So a checkpoint can be gone
+on from as long as the weights that counted at its step are there and sound; these stay as long as it does.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-MANIFEST = "complete.json"
+from safetensors import SafetensorError
+
+from medrecipe_plugins.trainers import _seals
+from pipeline_dsl.api import MachineError
+
 PREFIX = "checkpoint-"
 KEPT = "kept-"
-_BLOCK = 1 << 20
 
 
-def seal(folder: Path) -> None:
-    """Bring every file of a checkpoint to the disk, then write its manifest atomically."""
-    manifest = {"files": {name: _measure(folder / name, sync=True) for name in _names(folder)}}
-    partial = folder / f"{MANIFEST}.tmp"
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(manifest, indent=1) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(folder / MANIFEST)
-    _sync_folder(folder)
-    _sync_folder(folder.parent)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAside:
+    """A checkpoint that cannot be trusted."""
+
+    name: str
+    why: str
+    now: str
+    """Name of the folder that it is in now."""
 
 
-def is_sound(folder: Path) -> bool:
-    """Whether a checkpoint's manifest is there and every file is what it says."""
-    try:
-        files: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
-        return sorted(files) == _names(folder) and all(_measure(folder / n) == f for n, f in files.items())
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """What a training begins with."""
+
+    checkpoint: Path | None
+    """The one that it goes on from; None where it begins anew."""
+    aside: tuple[SetAside, ...] = ()
+    """Newer ones that cannot be trusted, newest first."""
+
+    def lines(self) -> Iterator[str]:
+        """What there is to say about it."""
+        for one in self.aside:
+            yield f"{one.name} cannot be trusted: {one.why}; it is set aside as {one.now}"
+        if self.aside and self.checkpoint is not None:
+            yield f"training goes on from {self.checkpoint.name} instead"
+        elif self.aside:
+            yield "no checkpoint is left that can be trusted: training begins anew"
 
 
-def begin(folder: Path, *, resume: bool) -> Path | None:
-    """Make a folder ready for a training; return the checkpoint from which it goes on.
+def begin(folder: Path, *, resume: bool) -> Beginning:
+    """Make a folder ready for a training, and find the checkpoint from which it goes on.
 
     That is the newest that can be trusted; newer ones that cannot are set aside by renaming. Weights that
     were kept after it go away: the training comes to their step again.
+
+    Raises:
+        ModelError: MR468, one is of a newer format. Nothing is lost.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = _newest_sound(folder) if resume else None
+    for partial in folder.glob(".*.tmp"):
+        shutil.rmtree(partial, ignore_errors=True)
+    found = _newest_sound(folder) if resume else Beginning(checkpoint=None)
+    chosen = found.checkpoint
     if chosen is None:
         for checkpoint in _numbered(folder, PREFIX):
             shutil.rmtree(checkpoint)
     for kept in _numbered(folder, KEPT):
         if chosen is None or step_of(kept) > step_of(chosen):
             shutil.rmtree(kept)
-    return chosen
+    return found
+
+
+def save(folder: Path, step: int, write: Callable[[Path], None]) -> None:
+    """Make the checkpoint of a step; ``write`` puts it into a folder. One of that step goes away."""
+    _make(path_of(folder, step), write)
 
 
 def rotate(folder: Path, limit: int | None) -> None:
-    """Delete the oldest checkpoints beyond ``limit``; to be called when the newest is sealed."""
-    for checkpoint in _numbered(folder, PREFIX)[: -limit if limit else 0]:
-        shutil.rmtree(checkpoint, ignore_errors=True)
+    """Delete the oldest checkpoints beyond ``limit``, unless the newest one cannot be trusted."""
+    every = _numbered(folder, PREFIX)
+    old = every[: -limit if limit else 0]
+    if old and _seals.fault(every[-1]) is None:
+        for checkpoint in old:
+            shutil.rmtree(checkpoint, ignore_errors=True)
     _release(folder)
 
 
@@ -73,23 +95,18 @@ def keep(folder: Path, step: int, write: Callable[[Path], None]) -> None:
     target = folder / f"{KEPT}{step}"
     if target.exists():
         return
-    partial = folder / f".{target.name}.tmp"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        write(partial)
-        seal(partial)
-        partial.replace(target)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    _sync_folder(folder)
+    _make(target, write)
     _release(folder)
 
 
 def kept(folder: Path, step: int | None = None) -> Path | None:
     """The kept weights that count at a step, or at the end; None where none do."""
     return _counting(_numbered(folder, KEPT), step)
+
+
+def is_sound(folder: Path) -> bool:
+    """Whether a checkpoint or kept weights can be trusted."""
+    return _seals.fault(folder) is None
 
 
 def step_of(checkpoint: Path) -> int:
@@ -102,13 +119,50 @@ def path_of(folder: Path, step: int) -> Path:
     return folder / f"{PREFIX}{step}"
 
 
-def _newest_sound(folder: Path) -> Path | None:
+@contextmanager
+def told(what: str, place: Path) -> Iterator[None]:
+    """Raise MachineError that says what cannot be written, where the system refuses it."""
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        help_ = "free space; resuming starts from the last checkpoint"
+        raise MachineError(f"{what}: {error}", place=str(place), help=help_) from error
+
+
+def _make(target: Path, write: Callable[[Path], None]) -> None:
+    """Have a folder written beside its place, sealed, and put there."""
+    partial = target.with_name(f".{target.name}.tmp")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        write(partial)
+        _seals.seal(partial)
+        if target.exists():
+            shutil.rmtree(target)
+        partial.replace(target)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    _seals.sync_folder(target.parent)
+
+
+def _newest_sound(folder: Path) -> Beginning:
+    aside: list[SetAside] = []
     for checkpoint in reversed(_numbered(folder, PREFIX)):
-        counting = kept(folder, step_of(checkpoint))
-        if is_sound(checkpoint) and (counting is None or is_sound(counting)):
-            return checkpoint
-        _set_aside(checkpoint)
-    return None
+        why = _why_not(folder, checkpoint)
+        if why is None:
+            return Beginning(checkpoint=checkpoint, aside=tuple(aside))
+        aside.append(SetAside(name=checkpoint.name, why=why, now=_set_aside(checkpoint)))
+    return Beginning(checkpoint=None, aside=tuple(aside))
+
+
+def _why_not(folder: Path, checkpoint: Path) -> str | None:
+    """Why a checkpoint cannot be gone on from; None if it can."""
+    if (why := _seals.fault(checkpoint)) is not None:
+        return why
+    counting = kept(folder, step_of(checkpoint))
+    why = None if counting is None else _seals.fault(counting)
+    return None if counting is None or why is None else f"it needs {counting.name}, of which {why}"
 
 
 def _release(folder: Path) -> None:
@@ -131,36 +185,11 @@ def _numbered(folder: Path, prefix: str) -> list[Path]:
     return sorted(found, key=step_of)
 
 
-def _set_aside(checkpoint: Path) -> None:
+def _set_aside(checkpoint: Path) -> str:
     target = checkpoint.with_name(f"damaged-{checkpoint.name}")
     count = 1
     while target.exists():
         count += 1
         target = checkpoint.with_name(f"damaged-{checkpoint.name}-{count}")
     checkpoint.rename(target)
-
-
-def _names(folder: Path) -> list[str]:
-    """Relative names of the files that a manifest covers."""
-    files = (p for p in folder.rglob("*") if p.is_file())
-    names = (p.relative_to(folder).as_posix() for p in files)
-    return sorted(name for name in names if name not in {MANIFEST, f"{MANIFEST}.tmp"})
-
-
-def _measure(file: Path, *, sync: bool = False) -> dict[str, Any]:
-    digest, size = hashlib.sha256(), 0
-    with file.open("rb") as stream:
-        if sync:
-            os.fsync(stream.fileno())
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-            size += len(block)
-    return {"size": size, "sha256": digest.hexdigest()}
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    return target.name

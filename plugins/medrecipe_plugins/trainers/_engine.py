@@ -1,46 +1,67 @@
-"""transformers' Trainer with our loss, our batches and our checkpoints."""
+"""transformers' Trainer with our loss, our batches, our checkpoints and our way out of too little memory."""
 
 from __future__ import annotations
 
+import gc
 import itertools
 import math
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from transformers import PrinterCallback, Trainer
+from transformers import PrinterCallback
 
-from medrecipe_plugins.trainers import _checkpoints, _weights
+from medrecipe_plugins.trainers import _weights
 from medrecipe_plugins.trainers._batches import IGNORED, Batches, loader
 from medrecipe_plugins.trainers._ledger import Step, Totals
-from pipeline_dsl.api import GuardError, MachineError
+from medrecipe_plugins.trainers._micro import MicroBatches, wants_memory
+from medrecipe_plugins.trainers._objective import Inputs, Objective
+from medrecipe_plugins.trainers._randomness import Randomness
+from medrecipe_plugins.trainers._resuming import ResumingTrainer
+from pipeline_dsl.api import GuardError
 
 
-class EventTrainer(Trainer):  # type: ignore[misc]  # transformers is not followed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a training is made of besides the Trainer's own settings."""
+
+    objective: Objective
+    source: Batches
+    step: Step
+    totals: Totals
+    sizes: MicroBatches
+    say: Callable[[str], None]
+    rehearse: bool
+    """Whether the largest micro-batch goes through the model once before the first step."""
+
+    def write(self, folder: Path, step: int) -> None:
+        """Put the sums so far, where the data go on, and the sizes of micro-batches into a checkpoint."""
+        self.totals.write(folder)
+        self.source.write(folder, step)
+        self.sizes.write(folder, step)
+
+
+class EventTrainer(ResumingTrainer):
     """The Trainer's loop, optimizers and schedulers.
 
-    Different from its parent: the loss of an optimizer step is the mean over the label tokens of all its
+    Different from its parents: the loss of an optimizer step is the mean over the label tokens of all its
     micro-batches whatever the model's own forward does; a loss or gradient that is not finite ends the
-    training before the weights change; a checkpoint has the trainable weights alone, by name.
+    training before the weights change; where memory does not suffice, micro-batches are cut into parts.
     """
 
-    def __init__(
-        self, *, source: Batches, step: Step, totals: Totals, keep: int | None, **settings: Any
-    ) -> None:
-        super().__init__(**settings)
+    def __init__(self, work: Work, *, keep: int | None, **settings: Any) -> None:
+        super().__init__(more=work.write, keep=keep, **settings)
         self.model_accepts_loss_kwargs = True
         self.remove_callback(PrinterCallback)
-        self._source = source
-        self._step = step
-        self._totals = totals
-        self._keep = keep
+        self._work = work
+        self._step = work.step
+        self._rehearsed = not work.rehearse
 
     def get_train_dataloader(self) -> Any:
         """The micro-batches of the current epoch."""
-        return loader(self._source)
+        return loader(self._work.source, self._work.objective.collate)
 
     def floating_point_ops(self, inputs: Any) -> int:  # noqa: ARG002 - the parent's signature
         """Nobody reads this figure, and counting parameters takes time."""
@@ -51,8 +72,8 @@ class EventTrainer(Trainer):  # type: ignore[misc]  # transformers is not follow
     ) -> tuple[list[Any], torch.Tensor]:
         """Take the micro-batches of one optimizer step and count their label tokens."""
         taken = list(itertools.islice(epoch_iterator, num_batches))
-        self._step.loss = 0.0
-        self._step.tokens = sum(int((batch["labels"] != IGNORED).sum()) for batch in taken)
+        self._step.batches, self._step.begun, self._step.loss = taken, 0, 0.0
+        self._step.tokens = sum(_label_tokens(batch) for batch in taken)
         return taken, torch.tensor(self._step.tokens, device=device)
 
     def compute_loss(
@@ -62,55 +83,99 @@ class EventTrainer(Trainer):  # type: ignore[misc]  # transformers is not follow
         return_outputs: bool = False,  # noqa: FBT001, FBT002 - the parent's signature
         num_items_in_batch: Any = None,
     ) -> Any:
-        """Sum of -log p over the label tokens of a micro-batch / label tokens of the optimizer step."""
-        labels = inputs["labels"].flatten()
-        outputs = model(
-            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
-        )
-        learned = (labels != IGNORED).nonzero().squeeze(1)
-        logits = outputs.logits.flatten(0, 1).index_select(0, learned).float()
-        total = torch.nn.functional.cross_entropy(logits, labels.index_select(0, learned), reduction="sum")
-        loss = total / num_items_in_batch
-        if not math.isfinite(loss.item()):
-            raise self._not_finite("the loss")
-        return (loss, outputs) if return_outputs else loss
+        """Return the objective's loss."""
+        loss = self._work.objective.loss(model, inputs, num_items_in_batch)
+        return (loss, {}) if return_outputs else loss
 
     def training_step(
         self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None
-    ) -> Any:
-        """Forward and backward of one micro-batch; after the last one of a step, look at the gradient."""
-        loss = super().training_step(model, inputs, num_items_in_batch)
-        self._step.loss += float(loss)
+    ) -> torch.Tensor:
+        """Forward and backward of one micro-batch; after the last one of a step, look at the gradient.
+
+        Raises:
+            GuardError: loss or gradient is not finite.
+            MachineError: memory does not suffice for one sample at a time.
+        """
+        step = self._step
+        if not self._rehearsed:
+            self._rehearse(model)
+        if step.begun == 0:
+            step.randomness = Randomness.now()
+        step.begun += 1
+        loss = self._tried(lambda: self._forward([inputs], model, num_items_in_batch))
+        while loss is None:
+            self._cut_smaller(model)
+            loss = self._tried(lambda: self._again(model, num_items_in_batch))
+        if not math.isfinite(float(loss)):
+            raise self._not_finite("the loss")
         if self.accelerator.sync_gradients:
-            gradients = [p.grad for p in _weights.trainable(self.model).values() if p.grad is not None]
-            self._step.grad_norm = float(torch.nn.utils.get_total_norm(gradients))
-            if not math.isfinite(self._step.grad_norm):
-                raise self._not_finite("the gradient")
+            self._look_at_gradients()
         return loss
 
-    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:  # noqa: FBT001, FBT002
-        """Write the trainable weights, the sums so far, and where the data go on."""
-        folder = Path(output_dir or str(self.args.output_dir))
-        folder.mkdir(parents=True, exist_ok=True)
-        _weights.write(self.model, folder, self.state.global_step)
-        self._totals.write(folder)
-        self._source.write(folder, self.state.global_step)
+    def _forward(self, batches: list[Inputs], model: torch.nn.Module, items: Any) -> torch.Tensor:
+        """Forward and backward of micro-batches, part by part; return the sum of the losses of the last."""
+        size = self._work.sizes.at(self.state.global_step + 1)
+        total = torch.zeros(())
+        for inputs in batches:
+            parts = self._work.objective.parts(inputs, size)
+            losses = [super(EventTrainer, self).training_step(model, dict(part), items) for part in parts]
+            total = sum(losses[1:], losses[0])
+            self._step.loss += float(total)
+        return total
 
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:  # noqa: ARG002
-        _weights.load(self.model, Path(resume_from_checkpoint))
+    def _again(self, model: torch.nn.Module, items: Any) -> torch.Tensor:
+        """Begin the optimizer step anew, up to the micro-batch in work."""
+        step = self._step
+        if step.randomness is not None:
+            step.randomness.restore()
+        step.loss = 0.0
+        return self._forward(list(step.batches[: step.begun]), model, items)
 
-    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
-        folder = _checkpoints.path_of(Path(str(self.args.output_dir)), self.state.global_step)
+    def _rehearse(self, model: torch.nn.Module) -> None:
+        """See whether memory suffices for the largest micro-batch; nothing else comes of it."""
+        self._rehearsed = True
+        samples = self._work.source.largest()
+        if not samples:
+            return
+        before, inputs = Randomness.now(), self._work.objective.collate(samples)
+        items = torch.tensor(max(1, _label_tokens(inputs)), device=self.args.device)
+        while self._tried(lambda: self._forward([inputs], model, items)) is None:
+            self._cut_smaller(model)
+        model.zero_grad(set_to_none=True)
+        before.restore()
+        self._step.loss = 0.0
+
+    def _tried(self, work: Callable[[], torch.Tensor]) -> torch.Tensor | None:
+        """Return what comes of a work; None, with all that it held free, where memory does not suffice."""
         try:
-            super()._save_checkpoint(model, trial)
-            _checkpoints.seal(folder)
-        except (OSError, RuntimeError, SafetensorError) as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            message = f"the checkpoint of step {self.state.global_step} cannot be written: {error}"
-            raise MachineError(
-                message, place=str(folder), help="free space; resuming starts from the last one"
-            ) from error
-        _checkpoints.rotate(folder.parent, self._keep)
+            return work()
+        except RuntimeError as error:
+            if not wants_memory(error):
+                raise
+        return None
+
+    def _cut_smaller(self, model: torch.nn.Module) -> None:
+        """Halve the micro-batches from this step on; an optimizer step keeps its samples."""
+        step, sizes = self.state.global_step + 1, self._work.sizes
+        before, size = sizes.at(step), sizes.halve(step)
+        model.zero_grad(set_to_none=True)
+        gc.collect()
+        if torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
+        self._work.say(
+            f"memory does not suffice for {before} samples at once in step {step}: {size} at once from there "
+            "on, the same samples in every optimizer step"
+        )
+
+    def _look_at_gradients(self) -> None:
+        gradients = [p.grad for p in _weights.trainable(self.model).values() if p.grad is not None]
+        self._step.grad_norm = float(torch.nn.utils.get_total_norm(gradients))
+        if not math.isfinite(self._step.grad_norm):
+            raise self._not_finite("the gradient")
 
     def _not_finite(self, what: str) -> GuardError:
         return _weights.not_finite(what, self.state.global_step + 1)
+
+
+def _label_tokens(inputs: Inputs) -> int:
+    return int((inputs["labels"] != IGNORED).sum())

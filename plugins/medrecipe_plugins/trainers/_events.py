@@ -6,11 +6,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from medrecipe_plugins.trainers import _checkpoints, _weights
-from pipeline_dsl.api import MachineError, events
+from pipeline_dsl.api import events
 
 if TYPE_CHECKING:
     from medrecipe_plugins.trainers._batches import Batches
@@ -103,12 +102,8 @@ class EventCallback(TrainerCallback):  # type: ignore[misc]  # transformers is n
     def _keep(self, step: int) -> None:
         """Keep the weights as they are now."""
         job = self._job
-        try:
+        with _checkpoints.told(f"the weights of step {step} cannot be kept", job.folder):
             _checkpoints.keep(job.folder, step, lambda folder: _weights.write(job.model.module, folder, step))
-        except (OSError, RuntimeError, SafetensorError) as error:
-            message = f"the weights of step {step} cannot be kept: {error}"
-            help_ = "free space; resuming starts from the last checkpoint"
-            raise MachineError(message, place=str(job.folder), help=help_) from error
 
     def _obey(self, control: TrainerControl) -> TrainerControl:
         control.should_training_stop |= self.stopped is not None

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+
+from medrecipe_plugins.trainers._randomness import Randomness
 
 FILE = "totals.json"
 
@@ -57,3 +61,9 @@ class Step:
     learning_rate: float = 0.0
     began: float = 0.0
     """``time.perf_counter`` at its beginning."""
+    batches: Sequence[Any] = ()
+    """Its micro-batches."""
+    begun: int = 0
+    """How many of them are in work or done."""
+    randomness: Randomness | None = None
+    """Where the random number generators stood before the first."""

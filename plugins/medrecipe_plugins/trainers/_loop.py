@@ -14,9 +14,11 @@ from transformers import TrainingArguments, set_seed
 
 from medrecipe_plugins.trainers import _checkpoints, _weights
 from medrecipe_plugins.trainers._batches import Batches, EpochBatches
-from medrecipe_plugins.trainers._engine import EventTrainer
+from medrecipe_plugins.trainers._engine import EventTrainer, Work
 from medrecipe_plugins.trainers._events import EventCallback
 from medrecipe_plugins.trainers._ledger import Step, Totals
+from medrecipe_plugins.trainers._micro import MicroBatches
+from medrecipe_plugins.trainers._objective import Objective, TokenLoss
 from medrecipe_plugins.trainers._stream import StreamBatches
 from medrecipe_plugins.trainers.trainer import HuggingFaceTrainer, Options, steps_per_epoch
 from pipeline_dsl.api import (
@@ -30,44 +32,73 @@ from pipeline_dsl.api import (
 )
 
 
-def run(job: TrainJob, options: Options) -> TrainOutcome:
+def run(
+    job: TrainJob, options: Options, *, objective: Objective | None = None, rehearse: bool | None = None
+) -> TrainOutcome:
     """Train as a job says.
 
     The same job gives the same weights bit for bit, interrupted and resumed or not.
+
+    Args:
+        job: the training.
+        options: how to train.
+        objective: what a micro-batch is and what is learned from it; None for ``TokenLoss``.
+        rehearse: whether the largest micro-batch goes through the model before the first step, so that memory
+            that does not suffice shows at once; None for where it can be seen at all, on a GPU.
 
     Raises:
         DataError: there is no sample.
         GuardError: a guard rail does not hold; the last checkpoint is kept.
         MachineError: device, memory or disk do not suffice.
+        ModelError: a checkpoint is of a newer format, or another model's.
     """
     total = _steps(job, options)
     if total == 0:
         return _nothing(job)
-    checkpoint = _checkpoints.begin(job.folder, resume=job.resume)
-    totals = Totals.read(checkpoint) if checkpoint else Totals()
+    checkpoint = _begin(job)
+    sizes = MicroBatches(job.folder, options.batch_size, checkpoint, resume=job.resume)
     source, per_epoch = _batches(job, options, total, checkpoint)
-    step = Step()
-    callback = EventCallback(job, total=total, per_epoch=per_epoch, source=source, step=step, totals=totals)
+    work = Work(
+        objective=objective or TokenLoss(),
+        source=source,
+        step=Step(),
+        totals=Totals.read(checkpoint) if checkpoint else Totals(),
+        sizes=sizes,
+        say=lambda text: job.say(f"{job.phase}: {text}"),
+        rehearse=torch.device(job.model.device).type == "cuda" if rehearse is None else rehearse,
+    )
+    callback = EventCallback(
+        job, total=total, per_epoch=per_epoch, source=source, step=work.step, totals=work.totals
+    )
     with _left_as_found(job.model.module), _machine_errors(options):
         trainer = EventTrainer(
+            work,
+            keep=options.save_total_limit,
             model=job.model.module,
             args=arguments(options, job, total),
             callbacks=[callback],
-            source=source,
-            step=step,
-            totals=totals,
-            keep=options.save_total_limit,
         )
         done = _train(trainer, callback, checkpoint, total)
         kept_step = _take_kept(job)
+    change = sizes.last(done)
     return TrainOutcome(
         steps=done,
         epochs=done / per_epoch,
-        loss=totals.mean,
-        label_tokens=totals.tokens,
+        loss=work.totals.mean,
+        label_tokens=work.totals.tokens,
         stopped=callback.stopped,
         kept_step=kept_step,
+        micro_batch=change.size if change else None,
+        micro_batch_step=change.step if change else None,
     )
+
+
+def _begin(job: TrainJob) -> Path | None:
+    """Find the checkpoint that a training goes on from, and say which could not be trusted."""
+    begun = _checkpoints.begin(job.folder, resume=job.resume)
+    for line in begun.lines():
+        job.say(f"{job.phase}: {line}")
+    return begun.checkpoint
 
 
 def arguments(options: Options, job: TrainJob, total: int) -> TrainingArguments:

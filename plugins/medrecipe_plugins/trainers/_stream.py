@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch.utils.data import Dataset
 
-from medrecipe_plugins.trainers._batches import WINDOW, batches_of
+from medrecipe_plugins.trainers._batches import WINDOW, batches_of, padded
 from pipeline_dsl.api import Prepared, TrainingStream
 
 _FILE = "stream.json"
@@ -50,6 +50,7 @@ class StreamBatches(Dataset[Prepared]):  # type: ignore[misc]  # torch is not fo
         self._seed = seed
         self._done = checkpoint[1] * grad_accum if checkpoint else 0
         self._begins = {self._done // WINDOW: _position(checkpoint[0]) if checkpoint else 0}
+        self._window: list[list[Prepared]] = []
 
     def set_epoch(self, number: int) -> None:
         """Nothing: there is one epoch."""
@@ -72,6 +73,10 @@ class StreamBatches(Dataset[Prepared]):  # type: ignore[misc]  # torch is not fo
         skipped = self._done % WINDOW
         yield from islice(self._read(self._done // WINDOW), skipped, skipped + self._number - self._done)
 
+    def largest(self) -> Sequence[Prepared]:
+        """The micro-batch of the largest padded size of the window that was read last."""
+        return max(self._window, key=padded, default=())
+
     def write(self, folder: Path, step: int) -> None:
         """Put into a checkpoint where the window of the next micro-batch begins."""
         window = step * self._accum // WINDOW
@@ -86,8 +91,9 @@ class StreamBatches(Dataset[Prepared]):  # type: ignore[misc]  # torch is not fo
             self._begins[number + 1] = taken[-1][0]
             items = [sample for _, sample in taken]
             key = f"{self._seed}/{number}"
-            for places in batches_of(items, self._batch_size, key, group=self._group):
-                yield [items[place] for place in places]
+            cut = batches_of(items, self._batch_size, key, group=self._group)
+            self._window = [[items[place] for place in places] for places in cut]
+            yield from self._window
 
 
 def _position(checkpoint: Path) -> int:

@@ -119,9 +119,10 @@ def corpus(size: int = 10) -> list[Sample]:
 
 @dataclass
 class Bench:
-    """Runs trainings in one temporary folder."""
+    """Runs trainings in one temporary folder; they say nothing unless they are expected to."""
 
     folder: Path
+    said: list[str] = field(default_factory=list)
 
     def prepare(
         self,
@@ -145,17 +146,24 @@ class Bench:
         seed: int = 7,
         handle: Callable[[Any], Any] = Handle,
         fire: Any = None,
+        talks: bool = False,
+        rehearse: bool | None = None,
         **options: Any,
     ) -> tuple[TrainOutcome, Recorder]:
+        from medrecipe_plugins.trainers import _loop
+
         recorder = fire or Recorder(answers or {})
         settings = {"batch_size": 2, "grad_accum": 2, "learning_rate": 1e-2, "epochs": 2.0} | options
         trainer, model = HuggingFaceTrainer(Options(**settings)), handle(module)
         rows = trainer.prepare(model, corpus() if samples is None else samples).rows
         job = TrainJob(
             phase="first", model=model, samples=reading([row for row in rows if row is not None]), seed=seed,
-            folder=self.folder / folder, resume=resume, fire=recorder, say=_silent, max_steps=max_steps_instead,
+            folder=self.folder / folder, resume=resume, fire=recorder,
+            say=self.said.append if talks else _silent, max_steps=max_steps_instead,
         )  # fmt: skip
-        return trainer.train(job), recorder
+        if rehearse is None:
+            return trainer.train(job), recorder
+        return _loop.run(job, trainer.options, rehearse=rehearse), recorder
 
 
 def _silent(line: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medrecipe_plugins.trainers import _checkpoints
+from medrecipe_plugins.trainers import _checkpoints, _seals
 from pipeline_dsl.api import Control, MachineError
 
 KEEP = Control(keep=True)
@@ -130,22 +130,23 @@ def test_a_checkpoint_whose_kept_weights_are_damaged_is_set_aside(bench, llama, 
         **kept_at(3), ("iteration_completed", 2): Control(checkpoint=True), ("iteration_completed", 4): STOP_AND_SAVE,
     })  # fmt: skip
     (bench.folder / "train" / "kept-3" / "trainable.safetensors").write_bytes(b"damage")
-    outcome, told = bench.train(fresh, resume=True, answers=kept_at(3))
+    outcome, told = bench.train(fresh, resume=True, talks=True, answers=kept_at(3))
     assert told.of("iteration_completed")[0].step == 3
+    assert bench.said[0].startswith("first: checkpoint-4 cannot be trusted: it needs kept-3, of which ")
     assert "damaged-checkpoint-4" in names(bench)
     assert outcome.kept_step == 3
     assert same(fresh, whole)
 
 
 def test_a_disk_that_takes_no_weights_is_a_machine_error_and_what_was_kept_stays(bench, llama, monkeypatch):
-    seal = _checkpoints.seal
+    seal = _seals.seal
 
     def full(folder):
         if folder.name == ".kept-4.tmp":
             raise OSError(28, "No space left on device")
         seal(folder)
 
-    monkeypatch.setattr(_checkpoints, "seal", full)
+    monkeypatch.setattr(_seals, "seal", full)
     with pytest.raises(MachineError, match="the weights of step 4 cannot be kept") as caught:
         bench.train(llama(), answers=kept_at(2, 4))
     assert caught.value.exit_code == 5
@@ -171,16 +172,14 @@ def test_the_newest_checkpoint_and_all_weights_that_count_are_never_deleted(tmp_
         if what == "step":
             step += amount
         elif what == "save" and step not in saved:
-            checkpoint = _checkpoints.path_of(folder, step)
-            fill(checkpoint)
-            _checkpoints.seal(checkpoint)
+            _checkpoints.save(folder, step, fill)
             _checkpoints.rotate(folder, limit)
             saved.append(step)
         elif what == "keep":
             _checkpoints.keep(folder, step, fill)
             kept = sorted({*kept, step})
         elif what == "crash":
-            found = _checkpoints.begin(folder, resume=True)
+            found = _checkpoints.begin(folder, resume=True).checkpoint
             assert found == (_checkpoints.path_of(folder, saved[-1]) if saved else None)
             step = saved[-1] if saved else 0
             kept = [k for k in kept if saved and k <= step]

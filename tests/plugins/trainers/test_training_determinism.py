@@ -123,9 +123,11 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_serves(bench, l
     bench.train(llama(), save_steps=2, answers={("iteration_completed", 4): STOP_AND_SAVE})
     _spoil(bench.folder / "train" / "checkpoint-4", damage)
     fresh = llama()
-    _, told = bench.train(fresh, resume=True)
+    _, told = bench.train(fresh, resume=True, talks=True)
     assert told.of("iteration_completed")[0].step == 3
     assert (bench.folder / "train" / "damaged-checkpoint-4").is_dir()
+    assert bench.said[0].startswith("first: checkpoint-4 cannot be trusted: ")
+    assert bench.said[1:] == ["first: training goes on from checkpoint-2 instead"]
     assert same(fresh, whole)
 
 
@@ -138,7 +140,7 @@ def _spoil(checkpoint, damage):
     elif damage == "cut":
         weights.write_bytes(content[:-8])
     elif damage == "lost":
-        (checkpoint / "optimizer.pt").unlink()
+        (checkpoint / "optimizer.safetensors").unlink()
     elif damage == "more":
         (checkpoint / "surplus").write_text("?")
     elif damage == "unsealed":
@@ -154,9 +156,9 @@ def test_a_checkpoint_of_another_model_is_refused(bench, llama):
 
 
 def test_a_disk_that_takes_no_checkpoint_is_a_machine_error_and_the_last_one_stays(bench, llama, monkeypatch):
-    from medrecipe_plugins.trainers import _checkpoints
+    from medrecipe_plugins.trainers import _seals
 
-    seal, calls = _checkpoints.seal, []
+    seal, calls = _seals.seal, []
 
     def failing(folder):
         calls.append(folder)
@@ -164,7 +166,7 @@ def test_a_disk_that_takes_no_checkpoint_is_a_machine_error_and_the_last_one_sta
             raise OSError(28, "No space left on device")
         seal(folder)
 
-    monkeypatch.setattr(_checkpoints, "seal", failing)
+    monkeypatch.setattr(_seals, "seal", failing)
     with pytest.raises(MachineError) as caught:
         bench.train(llama(), save_steps=2)
     assert "step 4" in caught.value.message
@@ -215,21 +217,21 @@ def _uneven():
 
 
 def test_an_end_in_the_middle_of_a_checkpoint_loses_that_checkpoint_alone(bench, llama, same, monkeypatch):
-    from medrecipe_plugins.trainers import _checkpoints
+    from medrecipe_plugins.trainers import _seals
 
-    seal = _checkpoints.seal
+    seal = _seals.seal
 
     def ended(folder):
-        if folder.name == "checkpoint-4":
+        if folder.name == ".checkpoint-4.tmp":
             raise KeyboardInterrupt
         seal(folder)
 
     whole, fresh = llama(), llama()
     bench.train(whole, folder="whole")
-    monkeypatch.setattr(_checkpoints, "seal", ended)
+    monkeypatch.setattr(_seals, "seal", ended)
     with pytest.raises(KeyboardInterrupt):
         bench.train(llama(), save_steps=2)
-    monkeypatch.setattr(_checkpoints, "seal", seal)
+    monkeypatch.setattr(_seals, "seal", seal)
     _, told = bench.train(fresh, resume=True)
     assert told.of("iteration_completed")[0].step == 3
     assert same(fresh, whole)
