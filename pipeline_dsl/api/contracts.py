@@ -236,7 +236,11 @@ class TrainJob:
 
 
 class Trainer(Protocol):
-    """What a ``medrecipe_trainers`` provider makes."""
+    """What a ``medrecipe_trainers`` provider makes.
+
+    One that knows how many checkpoints it may have on disk at once has a method more, by which disk space is
+    estimated: ``checkpoints() -> int``.
+    """
 
     def preparation(self) -> Mapping[str, Any]:
         """Return the options that shape prepared samples: part of the key under which these are kept."""

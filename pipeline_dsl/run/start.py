@@ -33,6 +33,7 @@ from pipeline_dsl.run.phase import PhaseRun
 from pipeline_dsl.run.redaction import redact
 from pipeline_dsl.run.request import RunOutcome, RunRequest
 from pipeline_dsl.run.retention import BASE
+from pipeline_dsl.run.room import verify_room, verify_writable
 from pipeline_dsl.run.scores import Scores
 from pipeline_dsl.run.scoring import Scorer
 from pipeline_dsl.run.selection import Choice, select
@@ -46,6 +47,7 @@ def run_plan(request: RunRequest, catalog: Catalog) -> RunOutcome:
     Raises:
         MedrecipeError: the run failed for a reason that its user can act on; its folder says ``failed``.
     """
+    verify_writable(request.runs)
     plan = prepare_data(request.plan, catalog, request.say)
     if request.resume is None:
         inspect_data(plan, catalog, request.say)
@@ -53,7 +55,8 @@ def run_plan(request: RunRequest, catalog: Catalog) -> RunOutcome:
     earlier: resume.Earlier | None = None
     with ExitStack() as holding:
         if request.resume is None:
-            select(plan, request)
+            chosen = select(plan, request)
+            verify_room(plan, [choice.phase for choice in chosen], catalog, request.runs)
             crew = _Crew.of(plan, request, catalog)
             folder = new_folder(request.runs, plan.project)
             holding.enter_context(locked(folder.path))

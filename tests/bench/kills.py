@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -94,7 +95,7 @@ FIGURES = ("loss", "grad_norm", "learning_rate", "label_tokens")
 
 
 class Watcher:
-    """A listener: copies every checkpoint, and ends its process at a point."""
+    """A listener: copies every checkpoint, and acts at a point."""
 
     def __init__(self, runs: Path, point: Point) -> None:
         from pipeline_dsl.api import events, hookimpl
@@ -112,9 +113,19 @@ class Watcher:
         if event.name in {"checkpoint_saved", "completed"}:
             for folder in self._runs.glob(f"killed/*/phases/{event.phase}/checkpoints/checkpoint-*"):
                 self._copy(folder, self._runs / "seen" / f"{event.phase}-{folder.name}")
-        wanted = {k: v for k, v in self._point.items() if k != "file"}
+        wanted = {k: v for k, v in self._point.items() if k in {"event", "phase", "step"}}
         here = {k: event.name if k == "event" else getattr(event, k, None) for k in wanted}
         if wanted and here == wanted:
+            self._act()
+
+    def _act(self) -> None:
+        """End this process; or wait for a signal; or allow no file of more than some bytes any more."""
+        if "wait" in self._point:
+            (self._runs / "waiting").touch()
+            time.sleep(self._point["wait"])
+        elif "full" in self._point:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self._point["full"], self._point["full"]))
+        else:
             os.kill(os.getpid(), signal.SIGKILL)
 
     @staticmethod
@@ -125,8 +136,8 @@ class Watcher:
             partial.rename(target)
 
 
-def carry_out(order: Mapping[str, Any]) -> None:
-    """One run in this process, from a plan on disk."""
+def carry_out(order: Mapping[str, Any]) -> int:
+    """One run in this process, from a plan on disk; return its exit code."""
     from pipeline_dsl.plan.plan_json import from_json
     from pipeline_dsl.registry import build_catalog
     from pipeline_dsl.run.request import RunRequest
@@ -146,7 +157,7 @@ def carry_out(order: Mapping[str, Any]) -> None:
         listeners=(("watcher", Watcher(runs, point)),),
         say=lambda text: print(text, file=sys.stderr, flush=True),
     )  # fmt: skip
-    run_plan(request, build_catalog())
+    return run_plan(request, build_catalog()).exit_code
 
 
 def serve() -> None:
@@ -155,16 +166,17 @@ def serve() -> None:
 
     import medrecipe_plugins.adapters._lora
     import medrecipe_plugins.trainers._loop  # noqa: F401
+    from pipeline_dsl.api import MedrecipeError
 
     torch.set_num_threads(1)
     for line in sys.stdin:
         if (child := os.fork()) == 0:
             try:
-                carry_out(json.loads(line))
+                code = carry_out(json.loads(line))
             except BaseException as error:  # noqa: BLE001 - the child of a fork must not go on
                 print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
-                os._exit(1)
-            os._exit(0)
+                code = error.exit_code if isinstance(error, MedrecipeError) else 1
+            os._exit(code)
         print(child, flush=True)
         print(os.waitpid(child, 0)[1], flush=True)
 
@@ -184,6 +196,17 @@ class Workshop:
             kill: the point at which it is to end.
             after: seconds after which it is killed.
         """
+        child = self.start(name, kill)
+        if after is not None:
+            time.sleep(after)
+            with suppress(ProcessLookupError):  # it came to its end before
+                os.kill(child, signal.SIGKILL)
+        code = self.wait()
+        assert code in {0, -signal.SIGKILL}, f"run {name} failed with {code}"
+        return code == 0
+
+    def start(self, name: str, kill: Point | None = None) -> int:
+        """Begin a run, or go on with the one of that name; return its process."""
         runs = self.folder / name
         (runs / "seen").mkdir(parents=True, exist_ok=True)
         begun = [p.parent.name for p in runs.glob("killed/*/plan.json")]
@@ -194,17 +217,17 @@ class Workshop:
         if not begun:
             shutil.rmtree(runs / "killed", ignore_errors=True)
         assert self.server.stdin is not None
-        assert self.server.stdout is not None
         self.server.stdin.write(json.dumps(order) + "\n")
         self.server.stdin.flush()
-        child = int(self.server.stdout.readline())
-        if after is not None:
-            time.sleep(after)
-            with suppress(ProcessLookupError):  # it came to its end before
-                os.kill(child, signal.SIGKILL)
-        status = int(self.server.stdout.readline())
-        assert os.WIFSIGNALED(status) or status == 0, f"run {name} failed with {status}"
-        return status == 0
+        return self._number()
+
+    def wait(self) -> int:
+        """Wait for the run that was begun; return its exit code, or the negative signal that ended it."""
+        return os.waitstatus_to_exitcode(self._number())
+
+    def _number(self) -> int:
+        assert self.server.stdout is not None
+        return int(self.server.stdout.readline())
 
     def differences(self, name: str, whole: str = "whole") -> list[str]:
         """What a run that came to its end has otherwise than the one that nothing disturbed."""

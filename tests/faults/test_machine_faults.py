@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 
 import pytest
@@ -100,3 +101,33 @@ def test_65_a_run_of_a_machine_with_a_gpu_is_scored_without_one_where_its_user_s
     scored = bench.run("eval", folder.name, "--device", "cpu")
     assert scored.code == 0, scored.both
     assert "fluency" in scored.out
+
+
+def test_57_a_disk_that_is_too_full_ends_a_run_before_any_work(bench, recipe, monkeypatch):
+    free = 10**7
+
+    def usage(path):
+        return shutil._ntuple_diskusage(10**9, 10**9 - free, free)
+
+    shape = "use: embedded, cache: built, layers: 1, width: 32, mlp_width: 32, vocabulary: 400, pretraining_steps: 0"
+    text = recipe.replace("use: embedded", shape)
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    outcome = begin(bench, text.replace("r: 8", "r: 4000"))
+    assert (outcome.code, "error[MR605]" in outcome.err) == (5, True), outcome.both
+    assert "10 MB are free" in outcome.err
+    assert "save_total_limit" in outcome.err
+    assert not (bench.folder / "runs").exists()
+    assert begin(bench, text).code == 0
+
+
+@pytest.mark.parametrize("place", ["below a file", "read-only"])
+def test_58_output_that_cannot_be_written_ends_a_run_at_once(bench, placed, monkeypatch, place):
+    bench.write("file", "")
+    if place == "read-only":
+        monkeypatch.setattr("os.access", lambda path, mode: False)
+    outcome = begin(bench, placed, "--runs", "locked/runs" if place == "read-only" else "file/runs")
+    assert (outcome.code, "error[MR600]" in outcome.err) == (5, True), outcome.both
+    assert "runs cannot be written to" in outcome.err
+    assert "--runs" in outcome.err
+    assert not (bench.folder / "built").exists(), "the base was built for nothing"
+    assert not (bench.folder / "locked").exists()

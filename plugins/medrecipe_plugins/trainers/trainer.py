@@ -50,6 +50,10 @@ class Options:
     save_total_limit: int | None = option(2, ge=1, doc="checkpoints that are kept")
 
 
+_FEW = 4
+"""Checkpoints of a training of unknown length, for estimates."""
+
+
 def steps_per_epoch(samples: int, options: Options) -> int:
     """Optimizer steps in one pass: the last step of a pass may be smaller."""
     batches = math.ceil(samples / options.batch_size)
@@ -92,6 +96,14 @@ class HuggingFaceTrainer:
             message = "a stream has no end, and nothing says how many steps to train"
             raise DataError(message, help="set max_steps in the phase's `train`")
         return self.options.max_steps
+
+    def checkpoints(self) -> int:
+        """Most checkpoints that are on disk at once, the one in the making included."""
+        options = self.options
+        if options.save_steps is None:
+            return 1
+        all_of_them = (options.max_steps or 0) // options.save_steps or _FEW
+        return 1 + (options.save_total_limit or all_of_them)
 
     def train(self, job: TrainJob) -> TrainOutcome:
         """Train until the end or until told to stop; see ``_loop.run``."""

@@ -186,7 +186,13 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def bench_in() -> type[Bench]:
+    """Makes a bench in a folder, for trainings that several tests start from."""
+    return Bench
+
+
+@pytest.fixture(scope="session")
 def llama() -> Callable[..., Any]:
     """Makes the same random model each time it is called with the same arguments."""
     return tiny_llama

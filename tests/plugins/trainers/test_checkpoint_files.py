@@ -19,10 +19,19 @@ TRAINERS_OWN = ("optimizer.pt", "scheduler.pt", "rng_state.pth", "training_args.
 CUT = Control(stop=True, checkpoint=True)
 
 
-@pytest.fixture
-def cut(bench, llama):
-    """A training that was cut off at step 4, with checkpoints of the steps 2 and 4."""
+@pytest.fixture(scope="module")
+def made(bench_in, llama, tmp_path_factory):
+    """A training that was cut off at step 4, with checkpoints of the steps 2 and 4, and a whole one."""
+    bench, module = bench_in(tmp_path_factory.mktemp("made")), llama()
     bench.train(llama(), save_steps=2, answers={("iteration_completed", 4): CUT})
+    outcome, _ = bench.train(module, folder="whole")
+    return bench.folder / "train", module, outcome
+
+
+@pytest.fixture
+def cut(made, bench):
+    """A copy of the one that was cut off."""
+    shutil.copytree(made[0], bench.folder / "train")
     return bench.folder / "train"
 
 
@@ -81,28 +90,25 @@ def test_every_damage_of_every_file_is_named_and_the_checkpoint_before_serves(cu
 
 
 @pytest.mark.parametrize(("place", "name"), list(enumerate(FILES)))
-def test_after_any_damage_training_comes_to_the_same_result(bench, llama, same, cut, place, name):
-    damage = DAMAGES[place % len(DAMAGES)]
-    spoil(cut / "checkpoint-4" / name, damage)
-    whole, fresh = llama(), llama()
-    expected, _ = bench.train(whole, folder="whole")
+def test_after_any_damage_training_comes_to_the_same_result(bench, llama, same, made, cut, place, name):
+    spoil(cut / "checkpoint-4" / name, DAMAGES[place % len(DAMAGES)])
+    fresh = llama()
     outcome, told = bench.train(fresh, resume=True, talks=True)
-    assert outcome == expected
-    assert same(fresh, whole)
+    assert outcome == made[2]
+    assert same(fresh, made[1])
     assert told.of("iteration_completed")[0].step == 3
     named, instead = bench.said
     assert named.startswith(f"first: checkpoint-4 cannot be trusted: {name} ")
     assert instead == "first: training goes on from checkpoint-2 instead"
 
 
-def test_where_every_checkpoint_is_damaged_training_begins_anew_and_says_so(bench, llama, same, cut):
+def test_where_every_checkpoint_is_damaged_training_begins_anew_and_says_so(bench, llama, same, made, cut):
     for step, damage in ((2, "flipped"), (4, "truncated")):
         spoil(cut / f"checkpoint-{step}" / "optimizer.safetensors", damage)
-    whole, fresh = llama(), llama()
-    bench.train(whole, folder="whole")
+    fresh = llama()
     _, told = bench.train(fresh, resume=True, talks=True)
     assert told.of("iteration_completed")[0].step == 1
-    assert same(fresh, whole)
+    assert same(fresh, made[1])
     newest, older, anew = bench.said
     assert "checkpoint-4" in newest
     assert "checkpoint-2" in older
@@ -120,16 +126,24 @@ class Canary:
 
 
 @pytest.mark.parametrize("sealed", [False, True])
-@pytest.mark.parametrize("name", TRAINERS_OWN)
-def test_a_pickle_in_a_checkpoint_is_named_and_never_loaded(bench, llama, cut, name, sealed):
+def test_pickles_in_a_checkpoint_are_named_and_never_loaded(bench, llama, cut, sealed):
     mark = bench.folder / "loaded"
-    (cut / "checkpoint-4" / name).write_bytes(pickle.dumps(Canary(mark)))
+    for name in TRAINERS_OWN:
+        (cut / "checkpoint-4" / name).write_bytes(pickle.dumps(Canary(mark)))
     if sealed:
         _seals.seal(cut / "checkpoint-4")
     _, told = bench.train(llama(), resume=True, talks=True)
     assert not mark.exists()
     assert told.of("iteration_completed")[0].step == 3
-    assert f"it has a pickle, {name}, and pickles are never read" in bench.said[0]
+    assert "it has a pickle, optimizer.pt, and pickles are never read" in bench.said[0]
+
+
+@pytest.mark.parametrize("name", TRAINERS_OWN)
+def test_any_pickle_makes_a_checkpoint_one_that_cannot_be_trusted(cut, name):
+    (cut / "checkpoint-4" / name).write_bytes(b"")
+    _seals.seal(cut / "checkpoint-4")
+    (aside,) = _checkpoints.begin(cut, resume=True).aside
+    assert aside.why == f"it has a pickle, {name}, and pickles are never read"
 
 
 def test_a_pickle_under_the_name_of_tensors_is_not_loaded(bench, llama, cut):
@@ -170,9 +184,9 @@ def test_no_flipped_bit_of_a_manifest_is_taken_for_anything_else(tmp_path):
     _checkpoints.save(tmp_path, 1, lambda folder: (folder / "weights").write_text("12"))
     file = tmp_path / "checkpoint-1" / "complete.json"
     whole = file.read_bytes()
-    for bit in range(8 * len(whole)):
+    for place in range(len(whole)):
         content = bytearray(whole)
-        content[bit // 8] ^= 1 << bit % 8
+        content[place] ^= 1 << place % 8
         file.write_bytes(content)
         if _seals.fault(file.parent) is None:
             assert json.loads(content) == json.loads(whole)

@@ -118,7 +118,7 @@ def test_what_is_no_want_of_memory_passes_through(bench, llama):
         bench.train(module, **SETTINGS)
 
 
-@pytest.mark.parametrize("calls", [0, 1, 3, 4])
+@pytest.mark.parametrize("calls", [0, 1])
 def test_a_training_that_got_smaller_is_resumed_exactly(bench, llama, same, calls):
     """In the first micro-batch of a step and in a later one; with dropout."""
     whole, parts, fresh = Memory(80, calls=calls).on(llama()), Memory(80, calls=calls).on(llama()), llama()
