@@ -232,6 +232,15 @@ def test_a_run_says_what_its_data_came_to_and_which_weights_it_ended_with(medrec
     ]
 
 
+def test_a_run_says_where_memory_did_not_suffice(medrecipe, runs):
+    path = next(runs.rglob("phase.json"))
+    record = json.loads(path.read_text())
+    record["metrics"] |= {"micro_batch": 1, "micro_batch_step": 17}
+    path.write_text(json.dumps(record))
+    line = "memory of one did not suffice: 1 sample at once from step 17 on, as many in an optimizer step"
+    assert line in medrecipe("runs", "show", ID).out.splitlines()
+
+
 def test_a_run_says_what_the_data_of_each_stage_came_to(medrecipe, runs):
     path = next(runs.rglob("phase.json"))
     record = json.loads(path.read_text())
