@@ -56,14 +56,13 @@ def run(
     if total == 0:
         return _nothing(job)
     checkpoint = _begin(job)
-    sizes = MicroBatches(job.folder, options.batch_size, checkpoint, resume=job.resume)
     source, per_epoch = _batches(job, options, total, checkpoint)
     work = Work(
         objective=objective or TokenLoss(),
         source=source,
         step=Step(),
         totals=Totals.read(checkpoint) if checkpoint else Totals(),
-        sizes=sizes,
+        sizes=MicroBatches(job.folder, options.batch_size, checkpoint, resume=job.resume),
         say=lambda text: job.say(f"{job.phase}: {text}"),
         rehearse=torch.device(job.model.device).type == "cuda" if rehearse is None else rehearse,
     )
@@ -80,7 +79,7 @@ def run(
         )
         done = _train(trainer, callback, checkpoint, total)
         kept_step = _take_kept(job)
-    change = sizes.last(done)
+    change = work.sizes.last(done)
     return TrainOutcome(
         steps=done,
         epochs=done / per_epoch,
@@ -243,9 +242,8 @@ def _machine_errors(options: Options) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
-        half = max(1, options.batch_size // 2)
-        double = options.grad_accum * 2
-        help_ = f"set batch_size: {half} and grad_accum: {double}, or gradient_checkpointing: true"
-        raise MachineError("the device's memory does not suffice for a training step", help=help_) from error
+        message = "the device's memory does not suffice for the optimizer, or for taking a score"
+        help_ = "quantise the base, take a smaller r, or an optimizer of 8 bits; the last checkpoint is kept"
+        raise MachineError(message, help=help_) from error
     except ImportError as error:
         raise MachineError(f"optimizer {options.optimizer} is not installed: {error}") from error

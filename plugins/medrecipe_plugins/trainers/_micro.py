@@ -7,6 +7,9 @@ import os
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+import torch
+
+from medrecipe_plugins.trainers import _seals
 from pipeline_dsl.api import MachineError
 
 FILE = "micro_batches.json"
@@ -81,12 +84,11 @@ class MicroBatches:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+        _seals.sync_folder(path.parent)
 
 
 def wants_memory(error: RuntimeError) -> bool:
     """Whether torch raised an error since memory does not suffice."""
-    import torch
-
     return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in _SIGNS)
 
 
