@@ -50,3 +50,12 @@ def test_each_trained_phase_keeps_and_says_its_memory_and_a_reused_one_the_earli
     record = json.loads((again.folder / "phases" / "third" / "phase.json").read_text("utf-8"))
     assert record["metrics"]["memory"]["peak"] == 3_000_000_000
     assert not any(line.startswith("memory:") for line in workshop.said)
+
+
+def test_case_64_where_memory_did_not_suffice_is_in_a_phases_figures():
+    from pipeline_dsl.api import StackReport, TrainOutcome
+    from pipeline_dsl.run.phase import _metrics
+
+    outcome = TrainOutcome(steps=9, epochs=1.0, loss=2.0, label_tokens=70, micro_batch=2, micro_batch_step=4)
+    found = _metrics(outcome, StackReport(trainable=(), trainable_parameters=1, total_parameters=2))
+    assert (found["micro_batch"], found["micro_batch_step"]) == (2, 4)

@@ -159,8 +159,8 @@ class EventTrainer(ResumingTrainer):
         step, sizes = self.state.global_step + 1, self._work.sizes
         before, size = sizes.at(step), sizes.halve(step)
         model.zero_grad(set_to_none=True)
-        gc.collect()
         if torch.cuda.is_initialized():
+            gc.collect()
             torch.cuda.empty_cache()
         self._work.say(
             f"memory does not suffice for {before} samples at once in step {step}: {size} at once from there "
