@@ -229,6 +229,18 @@ class TrainerContract(ProviderContract):
         assert [row and row.id for row in together] == [sample.id for sample in self.samples]
         assert all(row and 1 <= row.start < len(row.ids) for row in together)
 
+    def test_what_it_prepares_some_at_a_time_is_what_it_prepares_at_once(self) -> None:
+        """Of a trainer that has ``prepare_all``: the same rows and amounts, from samples that come once."""
+        trainer, model = self._trainer(), self.model()
+        some_at_a_time = getattr(trainer, "prepare_all", None)
+        if some_at_a_time is None:
+            pytest.skip("it has no prepare_all")
+        parts, whole = list(some_at_a_time(model, iter(self.samples))), trainer.prepare(model, self.samples)
+        assert _plain([row for part in parts for row in part.rows]) == _plain(whole.rows)
+        assert sum(part.dropped for part in parts) == whole.dropped
+        assert sum(part.shortened for part in parts) == whole.shortened
+        assert max(part.longest for part in parts) == whole.longest
+
     def test_it_counts_steps_and_says_whether_it_knows_those_of_a_stream(self) -> None:
         """A number, or a DataError that says what to set."""
         trainer = self._trainer()

@@ -35,7 +35,12 @@ if TYPE_CHECKING:
 
 
 class LanguageModel(Protocol):
-    """A loaded model. The engine hands it on and never looks at ``module`` and ``tokenizer``."""
+    """A loaded model. The engine hands it on and never looks at ``module`` and ``tokenizer``.
+
+    One that encodes many samples faster together than one by one has a method more, which a trainer may call
+    beside other Python code: ``encode_all(samples) -> Sequence[tuple[Sequence[int], int]]``, what ``encode``
+    returns for each, or raises for the first that it refuses.
+    """
 
     module: Any
     """A ``torch.nn.Module`` with transformers' causal-LM forward."""
@@ -152,6 +157,9 @@ class Source(Protocol):
     """What a ``medrecipe_sources`` provider makes: rows of data, as they are.
 
     Columns, filters, splits, limits and shuffling are words of the language and are applied by the engine.
+
+    One that knows without reading them how many rows it has at most has a method more,
+    ``count() -> int | None``: with it a long preparation can say how far it is.
     """
 
     def prepare(self, say: Callable[[str], None]) -> None:
@@ -240,6 +248,11 @@ class Trainer(Protocol):
 
     One that knows how many checkpoints it may have on disk at once has a method more, by which disk space is
     estimated: ``checkpoints() -> int``.
+
+    One that prepares in constant memory has a method more, called where its samples are kept on disk:
+    ``prepare_all(model, samples: Iterable[Sample]) -> Iterator[Preparation]``. What it yields, put together,
+    is what ``prepare`` returns; what is wrong with samples it raises after the last of them, with the counts
+    of all.
     """
 
     def preparation(self) -> Mapping[str, Any]:

@@ -5,23 +5,26 @@ Streams are not read through for this: their rows are held against what is asked
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 
 from pipeline_dsl.api.contracts import Template
 from pipeline_dsl.api.errors import DataError
 from pipeline_dsl.api.records import PlacedRow, Sample
+from pipeline_dsl.plan.again import Again
 from pipeline_dsl.plan.border import each, title
 from pipeline_dsl.plan.choose import make
 from pipeline_dsl.plan.codes import PlanCode
-from pipeline_dsl.plan.leaks import Leak, Text, contained_rows, same_rows, text_of, where_shingles_stand
+from pipeline_dsl.plan.leaks import Leak, Text, contained_rows, same_rows_of, text_of, where_shingles_stand
 from pipeline_dsl.plan.model import MixPlan, Plan, ProviderRef, TaskPlan
 from pipeline_dsl.plan.views import view_of
 from pipeline_dsl.registry import Catalog
 
 MOST_CHARACTERS = 5_000_000
 """Text of one source that is searched for rows contained in it; exact ones are always searched for."""
+_ROW = 64
 _FEW_ANSWERS = 10
 """Questions below which the same answer to all of them may be chance."""
 
@@ -75,20 +78,24 @@ def stream_guard(plan: Plan, entry: MixPlan, catalog: Catalog) -> Callable[[Plac
 
 def _compare(reader: _Reader, entry: MixPlan, say: Callable[[str], None]) -> None:
     """Hold one taught source against all data that is asked."""
-    taught = reader.texts(entry.data, entry.template)
-    small = sum(len(value) for text in taught for value in text.columns.values()) <= MOST_CHARACTERS
-    where = where_shingles_stand(taught) if small else {}
     asking = {task.data: task for task in reversed(reader.plan.tasks)}
-    for task in asking.values():
-        if task.data == entry.data or not reader.readable(task.data):
-            continue
-        asked = reader.texts(task.data, task.template)
-        same = same_rows(asked, taught)
+    tasks = [t for t in asking.values() if t.data != entry.data and reader.readable(t.data)]
+    if not tasks:
+        return
+    taught, asked = (
+        reader.texts(entry.data, entry.template),
+        [reader.texts(t.data, t.template) for t in tasks],
+    )
+    found = same_rows_of(asked, taught)
+    small = taught.kept or ()
+    where = where_shingles_stand(small)
+    for task, same, texts in zip(tasks, found, asked, strict=True):
+        rows = sum(1 for _ in texts)
         if same:
-            share = f"{len(same)} of {len(asked)} rows"
+            share = f"{len(same)} of {rows} rows"
             raise _leak(share, task, entry, f"{same[0].asked} and {same[0].taught}")
-        if contained := contained_rows(asked, taught, where):
-            _say_contained(contained, len(asked), task, entry, say)
+        if contained := contained_rows(texts, small, where):
+            _say_contained(contained, rows, task, entry, say)
 
 
 def _say_contained(
@@ -113,13 +120,14 @@ def _leak(what: str, task: TaskPlan, entry: MixPlan, place: str) -> DataError:
 def _one_answer(reader: _Reader, data: str, template: ProviderRef) -> str | None:
     """What to say where all questions have the same answer."""
     rows = reader.rows(data, template)
-    first = reader.samples(rows[:1], template)
-    if not first or not first[0].choices or len(rows) < _FEW_ANSWERS:
+    count = sum(1 for _ in rows)
+    first = next(iter(reader.samples(islice(rows, 1), template)), None)
+    if first is None or not first.choices or count < _FEW_ANSWERS:
         return None
     answers = {sample.answer for sample in reader.samples(rows, template)}
     if len(answers) > 1:
         return None
-    return f"all {len(rows)} answers of `{data}` are {answers.pop()}: are they in the right column?"
+    return f"all {count} answers of `{data}` are {answers.pop()}: are they in the right column?"
 
 
 def _once(uses: Sequence[tuple[str, ProviderRef]]) -> list[tuple[str, ProviderRef]]:
@@ -132,23 +140,23 @@ def _once(uses: Sequence[tuple[str, ProviderRef]]) -> list[tuple[str, ProviderRe
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads each source once."""
+    """Reads each source once if it is small, else as often as it is asked for it."""
 
     plan: Plan
     catalog: Catalog
-    _rows: dict[str, tuple[PlacedRow, ...]] = field(default_factory=dict)
-    _texts: dict[tuple[str, tuple[str, ...]], list[Text]] = field(default_factory=dict)
+    _rows: dict[str, Again[PlacedRow]] = field(default_factory=dict)
+    _texts: dict[tuple[str, tuple[str, ...]], Again[Text]] = field(default_factory=dict)
 
     def readable(self, data: str) -> bool:
         """Whether it can be read as a whole now."""
         planned = self.plan.data[data]
         return planned.here and not planned.view.streaming
 
-    def rows(self, data: str, template: ProviderRef) -> tuple[PlacedRow, ...]:
+    def rows(self, data: str, template: ProviderRef) -> Iterable[PlacedRow]:
         """All rows that a run may use."""
         if data not in self._rows:
             view = view_of(self.plan, data, self.catalog, self.fields(template))
-            self._rows[data] = view.rows(self.plan.max_samples)
+            self._rows[data] = Again(lambda: view.each(self.plan.max_samples), _weight, MOST_CHARACTERS)
         return self._rows[data]
 
     def fields(self, template: ProviderRef) -> Sequence[str]:
@@ -156,19 +164,25 @@ class _Reader:
         made: Template = make(self.catalog, template)
         return made.fields
 
-    def samples(self, rows: Sequence[PlacedRow], template: ProviderRef) -> list[Sample]:
+    def samples(self, rows: Iterable[PlacedRow], template: ProviderRef) -> Iterator[Sample]:
         """Rows through a template."""
         made: Template = make(self.catalog, template)
-        return [
-            sample
-            for row, place in ((placed.row, placed.place) for placed in rows)
-            for sample in each(title(template), "render", partial(made.render, row, place))
-        ]
+        for placed in rows:
+            yield from each(title(template), "render", partial(made.render, placed.row, placed.place))
 
-    def texts(self, data: str, template: ProviderRef) -> list[Text]:
+    def texts(self, data: str, template: ProviderRef) -> Again[Text]:
         """What is compared of them."""
         fields = tuple(self.fields(template))
         if (data, fields) not in self._texts:
             rows = self.rows(data, template)
-            self._texts[data, fields] = [text_of(placed.place, placed.row, fields) for placed in rows]
+            self._texts[data, fields] = Again(
+                lambda: (text_of(placed.place, placed.row, fields) for placed in rows),
+                lambda text: sum(map(len, text.columns.values())),
+                MOST_CHARACTERS,
+            )
         return self._texts[data, fields]
+
+
+def _weight(placed: PlacedRow) -> int:
+    """Characters of a row, about, and what it takes besides."""
+    return _ROW + sum(len(value) for value in placed.row.values() if isinstance(value, str))

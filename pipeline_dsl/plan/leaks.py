@@ -12,6 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 from zlib import crc32
 
@@ -58,18 +59,60 @@ def normalised(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def same_rows(asked: Sequence[Text], taught: Sequence[Text]) -> list[Leak]:
-    """Return the asked rows that are taught word for word."""
-    if not asked or not taught:
-        return []
-    columns = sorted(set(asked[0].columns) & set(taught[0].columns))
-    if not columns:
-        return []
-    known: dict[tuple[str, ...], str] = {}
-    for text in taught:
-        known.setdefault(text.key(columns), text.place)
-    keys = ((text, text.key(columns)) for text in asked)
-    return [Leak(asked=text.place, taught=known[key]) for text, key in keys if any(key) and key in known]
+def same_rows(asked: Iterable[Text], taught: Iterable[Text]) -> list[Leak]:
+    """Return the asked rows that are taught word for word. Both may be read several times."""
+    return same_rows_of([asked], taught)[0]
+
+
+def same_rows_of(asked: Sequence[Iterable[Text]], taught: Iterable[Text]) -> list[list[Leak]]:
+    """Return for each asked source its rows that are taught, which are read once after their first.
+
+    Of the rows that are asked a digest each is held, of those that are taught nothing.
+    """
+    waiting = [_Waiting.of(texts, next(iter(taught), None)) for texts in asked]
+    if any(one.columns for one in waiting):
+        for text in taught:
+            for one in waiting:
+                one.meet(text)
+    return [one.leaks(texts) for one, texts in zip(waiting, asked, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Rows that are asked, by digest, with the place of the first row that teaches each."""
+
+    columns: Sequence[str]
+    """Those by which they are compared: none, and no row is the same."""
+    places: dict[bytes, str | None]
+
+    @classmethod
+    def of(cls, asked: Iterable[Text], taught: Text | None) -> _Waiting:
+        first = next(iter(asked), None)
+        columns = sorted(set(first.columns) & set(taught.columns)) if first and taught else []
+        keys = (_digest(text, columns) for text in asked) if columns else ()
+        return cls(columns, dict.fromkeys(key for key in keys if key is not None))
+
+    def meet(self, taught: Text) -> None:
+        """Note a row that is taught."""
+        key = _digest(taught, self.columns)
+        if key is not None and self.places.get(key, "") is None:
+            self.places[key] = taught.place
+
+    def leaks(self, asked: Iterable[Text]) -> list[Leak]:
+        """The rows that are taught, in the order in which they are asked."""
+        if not any(self.places.values()):
+            return []
+        keys = ((text.place, _digest(text, self.columns)) for text in asked)
+        found = ((place, self.places.get(key)) for place, key in keys if key is not None)
+        return [Leak(asked=place, taught=taught) for place, taught in found if taught is not None]
+
+
+def _digest(text: Text, columns: Sequence[str]) -> bytes | None:
+    """What makes a row the same as another, in few bytes; None where nothing is in it."""
+    key = text.key(columns)
+    if not any(key):
+        return None
+    return blake2b("".join(f"{len(part)}:{part}" for part in key).encode(), digest_size=16).digest()
 
 
 def where_shingles_stand(texts: Sequence[Text]) -> dict[int, list[int]]:
@@ -82,7 +125,7 @@ def where_shingles_stand(texts: Sequence[Text]) -> dict[int, list[int]]:
 
 
 def contained_rows(
-    asked: Sequence[Text], taught: Sequence[Text], where: Mapping[int, list[int]]
+    asked: Iterable[Text], taught: Sequence[Text], where: Mapping[int, list[int]]
 ) -> list[Leak]:
     """Return the asked rows of which over half stands in one taught row; ``where`` is of the taught ones."""
     return [leak for text in asked if (leak := _contained(text, where, taught)) is not None]

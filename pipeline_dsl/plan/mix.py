@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count, islice
 from typing import Generic, TypeVar
 
 from pipeline_dsl.api.contracts import Template
 from pipeline_dsl.api.errors import DataError
-from pipeline_dsl.api.records import Row, Sample
-from pipeline_dsl.plan.border import working
+from pipeline_dsl.api.records import PlacedRow, Row, Sample
+from pipeline_dsl.plan.border import each, title
 from pipeline_dsl.plan.choose import make
 from pipeline_dsl.plan.model import Plan, ProviderRef
 from pipeline_dsl.plan.views import View, view_of
@@ -84,14 +85,27 @@ def render(
         DataError: a file or row is wrong, or the source gives no sample.
     """
     shape: Template = make(catalog, template)
-    rows = view_of(plan, data, catalog, shape.fields).rows(limit=bound(plan, limit))
-    with working(template, "render"):
-        samples = tuple(
-            s for i, placed in enumerate(rows) for s in shape.render(placed.row, row_id(placed.row, data, i))
-        )
-    if not samples:
+    rows = view_of(plan, data, catalog, shape.fields).rows(bound(plan, limit))
+    return tuple(rendered(rows, data, template, catalog))
+
+
+def rendered(
+    rows: Iterable[PlacedRow], data: str, template: ProviderRef, catalog: Catalog
+) -> Iterator[Sample]:
+    """Yield the samples of rows one by one.
+
+    Raises:
+        DataError: a row cannot be rendered, or none gives a sample.
+    """
+    shape: Template = make(catalog, template)
+    what, found = title(template), False
+    for number, placed in enumerate(rows):
+        render_it = partial(shape.render, placed.row, row_id(placed.row, data, number))
+        for sample in each(what, "render", render_it):
+            found = True
+            yield sample
+    if not found:
         raise DataError(f"`{data}` gives no sample", code="MR504")
-    return samples
 
 
 def bounded_view(plan: Plan, data: str, template: Template, limit: int | None, catalog: Catalog) -> View:

@@ -12,7 +12,7 @@ import mmap
 import os
 import sys
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -28,7 +28,7 @@ Kind = Literal["i", "q", "B"]
 MANIFEST = "manifest.json"
 """Says what an entry holds; without it there is no entry."""
 _FORMAT = 1
-_COLUMNS: dict[str, Kind] = {"tokens": "i", "bounds": "q", "starts": "i", "names": "B", "name_bounds": "q"}
+COLUMNS: dict[str, Kind] = {"tokens": "i", "bounds": "q", "starts": "i", "names": "B", "name_bounds": "q"}
 """Files of an entry and the type of their items, as ``array`` names it."""
 _LIBRARIES = ("tokenizers", "transformers")
 _DATA = "\0"
@@ -78,21 +78,14 @@ class PreparedPool(Sequence[Prepared]):
         self._data = data
 
     @classmethod
-    def of(cls, preparation: Preparation, data: str) -> PreparedPool:
-        """The samples that a trainer prepared and left in."""
-        kept = [row for row in preparation.rows if row is not None]
-        columns = {name: array(kind) for name, kind in _COLUMNS.items()}
-        for name in ("bounds", "name_bounds"):
-            columns[name].append(0)
-        for row in kept:
-            columns["tokens"].extend(row.ids)
-            columns["bounds"].append(len(columns["tokens"]))
-            columns["starts"].append(row.start)
-            own = row.id.startswith(data)
-            columns["names"].frombytes((_DATA + row.id[len(data) :] if own else row.id).encode())
-            columns["name_bounds"].append(len(columns["names"]))
+    def of(cls, preparations: Iterable[Preparation], data: str) -> PreparedPool:
+        """The samples that a trainer prepared and left in, in memory."""
+        columns, amounts = empty_columns(first=True), Amounts()
+        for preparation in preparations:
+            append(columns, preparation, data, (len(columns["tokens"]), len(columns["names"])))
+            amounts += amounts_of(preparation)
         flat = {name: memoryview(values) for name, values in columns.items()}
-        return cls(flat, amounts_of(preparation), data)
+        return cls(flat, amounts, data)
 
     def __len__(self) -> int:
         """Samples."""
@@ -118,6 +111,34 @@ class PreparedPool(Sequence[Prepared]):
             ids=columns["tokens"][first:last],
             start=columns["starts"][index],
         )
+
+
+def empty_columns(*, first: bool) -> dict[str, array[int]]:
+    """The columns of no samples; those of the ``first`` ones say where the first one begins."""
+    columns = {name: array(kind) for name, kind in COLUMNS.items()}
+    for name in ("bounds", "name_bounds") if first else ():
+        columns[name].append(0)
+    return columns
+
+
+def append(
+    columns: Mapping[str, array[int]], preparation: Preparation, data: str, ends: tuple[int, int]
+) -> None:
+    """Append the samples that are left to columns; ``ends`` are of the tokens and names before them."""
+    token_end, name_end = ends
+    tokens, bounds, starts, names, name_bounds = (columns[name] for name in COLUMNS)
+    for row in preparation.rows:
+        if row is None:
+            continue
+        tokens.extend(row.ids)
+        token_end += len(row.ids)
+        bounds.append(token_end)
+        starts.append(row.start)
+        own = row.id.startswith(data)
+        name = (_DATA + row.id[len(data) :] if own else row.id).encode()
+        names.frombytes(name)
+        name_end += len(name)
+        name_bounds.append(name_end)
 
 
 def amounts_of(preparation: Preparation) -> Amounts:
@@ -170,10 +191,10 @@ def find(key: str, data: str) -> PreparedPool | None:
     folder = cache_folder() / key
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if any(_measure(folder / name) != manifest["files"][name] for name in _COLUMNS):
+        if any(_measure(folder / name) != manifest["files"][name] for name in COLUMNS):
             raise DamagedError(key)
         amounts = Amounts(**manifest["amounts"])
-        return PreparedPool({n: _mapped(folder / n, k) for n, k in _COLUMNS.items()}, amounts, data)
+        return PreparedPool({n: _mapped(folder / n, k) for n, k in COLUMNS.items()}, amounts, data)
     except (FileNotFoundError, NotADirectoryError) as error:
         if folder.exists():
             raise DamagedError(key) from error
@@ -182,12 +203,9 @@ def find(key: str, data: str) -> PreparedPool | None:
         raise DamagedError(key) from error
 
 
-def write(pool: PreparedPool, folder: Path) -> None:
-    """Write an entry's files into an empty folder."""
-    for name, values in pool.columns.items():
-        (folder / name).write_bytes(values)
-    files = {name: _measure(folder / name) for name in pool.columns}
-    manifest = {"amounts": asdict(pool.amounts), "files": files}
+def seal(folder: Path, amounts: Amounts, files: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write an entry's manifest, which makes it one: ``files`` says of each file its bytes and their hash."""
+    manifest = {"amounts": asdict(amounts), "files": files}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 from pipeline_dsl.api.contracts import Source
@@ -26,6 +26,13 @@ from pipeline_dsl.plan.shuffling import RowStream
 from pipeline_dsl.plan.splitting import exact_parts, group_of, streamed_part
 from pipeline_dsl.recipe.model import PARTS
 from pipeline_dsl.registry import Catalog
+
+_KEPT = 20_000
+"""Rows of data with a split that are kept in memory until the split is known."""
+
+
+def _unseen() -> None:
+    """Take no notice of a row."""
 
 
 class _Grouped(NamedTuple):
@@ -59,15 +66,31 @@ class View:
                 to MR523 the filter or a group fits no row; MR524 too few groups; MR520 personal data; and
                 what the source raises.
         """
+        return tuple(self.each(limit))
+
+    def each(self, limit: int | None = None, read: Callable[[], None] = _unseen) -> Iterator[PlacedRow]:
+        """Yield all rows, or at most ``limit``, in constant memory but for the groups of a split.
+
+        What is wrong in rows is raised after the last of them: ones that lack a column are yielded too.
+
+        Args:
+            limit: of the rows.
+            read: is called for each row that the source gives.
+
+        Raises:
+            DataError: as ``rows``.
+        """
         faults = RowFaults(name=self.name)
         bounds = [bound for bound in (limit, self.plan.limit) if bound is not None]
         part = self._streamed if self.plan.streaming or not self.plan.split else self._exact
-        chosen = part(self._kept(self._read(0), faults), faults)
-        found = tuple(self._checked(islice(chosen, min(bounds) if bounds else None), faults))
+        chosen = part(self._kept(_told(self._read(0), read), faults), faults)
+        found = False
+        for placed in self._checked(islice(chosen, min(bounds) if bounds else None), faults):
+            found = True
+            yield placed
         faults.check()
         if not found:
             raise self._nothing(faults)
-        return found
 
     def since(self, start: int) -> Iterator[PlacedRow]:
         """Yield the rows of a streamed view from the 0-based ``start`` on, in constant memory.
@@ -109,9 +132,9 @@ class View:
             yield _Grouped(PlacedRow(place, row), group)
 
     def _exact(self, rows: Iterator[_Grouped], faults: RowFaults) -> Iterator[PlacedRow]:
-        """The rows of the part, all rows being read first."""
-        kept, sizes = list(rows), dict[bytes, int]()
-        for row in kept:
+        """The rows of the part, all rows being read first; where they are many, they are read again."""
+        kept, sizes = list(islice(rows, _KEPT)), dict[bytes, int]()
+        for row in chain(kept, rows):
             sizes[row.group] = sizes.get(row.group, 0) + 1
         if len(sizes) < len(self.plan.split):
             faults.check()
@@ -119,7 +142,11 @@ class View:
                 raise self._too_few(len(sizes))
         parts = exact_parts(sizes, self.plan.split, self.plan.seed) if sizes else {}
         wanted = self._part()
-        return (row.placed for row in kept if parts[row.group] == wanted)
+        yield from (row.placed for row in kept if parts[row.group] == wanted)
+        if len(kept) == _KEPT:
+            kept.clear()
+            again = islice(self._kept(self._read(0), RowFaults(name=self.name)), _KEPT, None)
+            yield from (row.placed for row in again if parts[row.group] == wanted)
 
     def _streamed(self, rows: Iterator[_Grouped], _faults: RowFaults) -> Iterator[PlacedRow]:
         """The rows of the part, each told by itself."""
@@ -160,6 +187,12 @@ class View:
         if faults.kept:
             return _no_row(self.name, f"there is none of {faults.kept} rows")
         return _no_row(self.name)
+
+
+def _told(rows: Iterator[PlacedRow], read: Callable[[], None]) -> Iterator[PlacedRow]:
+    for placed in rows:
+        read()
+        yield placed
 
 
 def _filter(plan: ViewPlan, faults: RowFaults) -> Callable[[str, Row], bool]:

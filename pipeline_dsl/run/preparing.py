@@ -10,17 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline_dsl.api.contracts import LanguageModel, Template, Trainer
-from pipeline_dsl.api.errors import DataError, MachineError
+from pipeline_dsl.api.errors import DataError, MachineError, MedrecipeError
 from pipeline_dsl.api.records import PlacedRow, Preparation, Sample
-from pipeline_dsl.plan import prepared
+from pipeline_dsl.plan import prepared, shards
 from pipeline_dsl.plan.border import each, title, working
 from pipeline_dsl.plan.choose import make
 from pipeline_dsl.plan.inspection import stream_guard
-from pipeline_dsl.plan.mix import Pool, bounded_view, render
+from pipeline_dsl.plan.mix import Pool, bounded_view
 from pipeline_dsl.plan.model import MixPlan, Plan, ProviderRef
 from pipeline_dsl.plan.prepared import Amounts, DamagedError, PreparedPool, amounts_of
 from pipeline_dsl.registry import Catalog
 from pipeline_dsl.run import atomic
+from pipeline_dsl.run.reading import Rows
 from pipeline_dsl.run.streaming import PooledFeed, StreamedFeed
 
 UNUSED_DAYS = 30
@@ -58,7 +59,7 @@ class Preparing:
         trainer: Trainer = make(self.catalog, self.train)
         key = prepared.key_of(self.plan, entry, self.train, trainer)
         if key is None:
-            return self._made(entry, trainer)
+            return self._in_memory(entry, trainer)
         try:
             known = prepared.find(key, entry.data)
         except DamagedError:
@@ -67,7 +68,7 @@ class Preparing:
         if known is not None:
             _touch(prepared.cache_folder() / key)
             return known
-        return self._kept(key, self._made(entry, trainer), entry.data)
+        return self._kept(key, entry, trainer)
 
     def feed(self, entry: MixPlan, place: int, seed: int, seen: Seen) -> PooledFeed | StreamedFeed:
         """A mix row as it flows into a stream.
@@ -95,37 +96,71 @@ class Preparing:
             told=seen.add,
         )
 
-    def _made(self, entry: MixPlan, trainer: Trainer) -> PreparedPool:
-        samples = render(self.plan, entry.data, entry.template, entry.limit, self.catalog)
-        made = PreparedPool.of(self._prepare(trainer, samples), entry.data)
-        if not made:
-            raise DataError(
-                f"all {len(samples)} samples of `{entry.data}` are too long and were dropped",
-                code="MR540",
-                help=f"the longest has {made.amounts.longest} tokens: "
-                "let the trainer take longer ones, or shorten them",
-            )
+    def _in_memory(self, entry: MixPlan, trainer: Trainer) -> PreparedPool:
+        made = PreparedPool.of(self._made(entry, trainer), entry.data)
+        _refuse_nothing(made.amounts, entry.data)
         return made
+
+    def _made(self, entry: MixPlan, trainer: Trainer) -> Iterator[Preparation]:
+        """The samples of a mix row, some at a time; what is wrong with rows is raised before what follows.
+
+        All rows are looked at for what they lack before any is rendered, and all are rendered before what
+        the trainer finds is told. To hold to that without keeping them, they are read anew at a fault.
+        """
+        rows = Rows(self.plan, entry, self.catalog, self.say)
+        try:
+            yield from self._prepared(trainer, rows.samples())
+        except MedrecipeError:
+            rows.raise_first()
+            raise
+
+    def _prepared(self, trainer: Trainer, samples: Iterator[Sample]) -> Iterator[Preparation]:
+        """What a trainer makes of samples: some at a time if it can, else all at once."""
+        some_at_a_time = getattr(trainer, "prepare_all", None)
+        if some_at_a_time is None:
+            yield self._prepare(trainer, tuple(samples))
+            return
+        yield from each(title(self.train), "prepare_all", lambda: some_at_a_time(self.model, samples))
 
     def _prepare(self, trainer: Trainer, samples: Sequence[Sample]) -> Preparation:
         with working(self.train, "prepare"):
             return trainer.prepare(self.model, samples)
 
-    def _kept(self, key: str, made: PreparedPool, data: str) -> PreparedPool:
-        """Put samples into the cache and return them as they lie there; else as they are in memory."""
+    def _kept(self, key: str, entry: MixPlan, trainer: Trainer) -> PreparedPool:
+        """Put samples into the cache as they are made and return them as they lie there; else in memory."""
         folder = prepared.cache_folder() / key
         with suppress(OSError):  # said below if it matters
             folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+        def fill(new: Path) -> None:
+            _refuse_nothing(shards.write(self._made(entry, trainer), new, entry.data), entry.data)
+
+        refused = None
         try:
-            atomic.make_folder(folder, lambda new: prepared.write(made, new))
+            atomic.make_folder(folder, fill)
             _forget_unused(folder.parent)
         except MachineError as error:
-            if not folder.is_dir():  # else another process was faster
-                self.say(f"the prepared data of `{data}` is not kept: {error.message}")
-                return made
+            refused = error
         with suppress(DamagedError):
-            return prepared.find(key, data) or made
+            if refused is None or folder.is_dir():  # another process was faster
+                found = prepared.find(key, entry.data)
+                if found is not None:
+                    return found
+        made = self._in_memory(entry, trainer)
+        if refused is not None:
+            self.say(f"the prepared data of `{entry.data}` is not kept: {refused.message}")
         return made
+
+
+def _refuse_nothing(amounts: Amounts, data: str) -> None:
+    """Raise DataError where a trainer left no sample in."""
+    if not amounts.samples:
+        raise DataError(
+            f"all {amounts.dropped} samples of `{data}` are too long and were dropped",
+            code="MR540",
+            help=f"the longest has {amounts.longest} tokens: "
+            "let the trainer take longer ones, or shorten them",
+        )
 
 
 def _held(rows: Iterator[PlacedRow], hold: Callable[[PlacedRow], None]) -> Iterator[PlacedRow]:

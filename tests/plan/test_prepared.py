@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pipeline_dsl.api import ModelIdentity, Preparation, Prepared
 from pipeline_dsl.plan import prepared
 from pipeline_dsl.plan.estimate import ANEW, REUSED, UNKNOWN, estimate
-from pipeline_dsl.plan.prepared import Amounts, DamagedError, PreparedPool, cache_folder, find, key_of, write
+from pipeline_dsl.plan.prepared import Amounts, DamagedError, PreparedPool, cache_folder, find, key_of
+from pipeline_dsl.plan.shards import write
 
 TRAINER = SimpleNamespace(preparation=lambda: {"max_length": 64})
 BASE = ModelIdentity(
@@ -137,10 +138,10 @@ rows = st.builds(
 def test_samples_come_back_as_they_were(tmp_path_factory, rows):
     preparation = Preparation(rows=rows, dropped=rows.count(None), shortened=1, longest=9)
     kept = [row for row in rows if row is not None]
-    made = PreparedPool.of(preparation, "texts")
+    made = PreparedPool.of([preparation], "texts")
     folder = cache_folder() / tmp_path_factory.mktemp("key").name
     folder.mkdir(parents=True)
-    write(made, folder)
+    write([preparation], folder, "texts")
     found = find(folder.name, "texts")
     for pool in (made, found):
         assert [(s.id, tuple(s.ids), s.start) for s in pool] == [(s.id, s.ids, s.start) for s in kept]
@@ -150,15 +151,18 @@ def test_samples_come_back_as_they_were(tmp_path_factory, rows):
         )  # fmt: skip
 
 
+KEPT = [Prepared("texts#1", (5, 6, 1), 1), Prepared("texts/x", (7, 1), 1)]
+PREPARATION = Preparation(rows=KEPT, dropped=0, shortened=0, longest=3)
+
+
 @pytest.fixture
 def pool():
-    kept = [Prepared("texts#1", (5, 6, 1), 1), Prepared("texts/x", (7, 1), 1)]
-    return PreparedPool.of(Preparation(rows=kept, dropped=0, shortened=0, longest=3), "texts")
+    return PreparedPool.of([PREPARATION], "texts")
 
 
-def test_rows_are_called_by_the_name_that_the_data_has_now(pool):
+def test_rows_are_called_by_the_name_that_the_data_has_now():
     (cache_folder() / "k").mkdir(parents=True)
-    write(pool, cache_folder() / "k")
+    write([PREPARATION], cache_folder() / "k", "texts")
     assert [sample.id for sample in find("k", "letters")] == ["letters#1", "letters/x"]
 
 
@@ -170,10 +174,10 @@ def test_a_pool_is_a_sequence(pool):
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "lost", "manifest", "no manifest"])
-def test_an_entry_that_is_not_whole_is_never_used(pool, damage):
+def test_an_entry_that_is_not_whole_is_never_used(damage):
     folder = cache_folder() / "k"
     folder.mkdir(parents=True)
-    write(pool, folder)
+    write([PREPARATION], folder, "texts")
     tokens, manifest = folder / "tokens", folder / prepared.MANIFEST
     if damage == "flip":
         tokens.write_bytes(bytes([tokens.read_bytes()[0] ^ 1]) + tokens.read_bytes()[1:])
@@ -209,7 +213,7 @@ def test_an_estimate_says_what_becomes_of_prepared_data_and_counts_from_it(desk,
     known = [Prepared("texts#1", (5, 6, 1), 1), None, Prepared("texts#3", (7, 1), 1)]
     folder = cache_folder() / key(replace(plan, device="cpu"), trainer)
     folder.mkdir(parents=True)
-    write(PreparedPool.of(Preparation(rows=known, dropped=1, shortened=0, longest=3), "texts"), folder)
+    write([Preparation(rows=known, dropped=1, shortened=0, longest=3)], folder, "texts")
     assert row(plan) == ((REUSED,), 2, 5)
     (folder / "tokens").write_bytes(b"")
     assert row(plan) == ((ANEW,), 6, 600)

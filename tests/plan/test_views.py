@@ -148,3 +148,12 @@ def test_fewer_groups_than_parts_are_told(view):
     error = refused(view(ROWS[:6], split=(0.8, 0.1, 0.1), part="test", group_by=("kind",)).rows)
     assert (error.code, error.message) == ("MR524", "`exam` has 2 groups of rows for 3 parts")
     assert "`kind`" in (error.help or "")
+
+
+@pytest.mark.parametrize("kept", [1, 3, 9, 10, 11])
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_a_split_of_rows_that_are_read_twice_is_the_same(view, monkeypatch, kept, part):
+    words = {"split": (0.5, 0.3, 0.2), "part": part, "filter": "n != 4"}
+    whole = view(ROWS, **words).rows()
+    monkeypatch.setattr("pipeline_dsl.plan.views._KEPT", kept)
+    assert view(ROWS, **words).rows() == whole

@@ -20,6 +20,7 @@ FREELY_UNPACKED = 1 << 22
 """Bytes that a compressed file may become whatever its size."""
 _GZIP = b"\x1f\x8b"
 _BUFFER = 1 << 16
+_COUNTED = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,14 @@ class FileSource:
         if path is None:
             raise DataError("it is not fetched yet", code="MR515", place=name, help="a run fetches it")
         return DataFile(path, name)
+
+
+def count_lines(file: DataFile) -> int | None:
+    """How many lines a file has at most; None where it has to be unpacked for that."""
+    with file.open_as_is() as content:
+        if content.peek(2)[:2] == _GZIP:
+            return None
+        return 1 + sum(chunk.count(b"\n") for chunk in iter(lambda: content.read(_COUNTED), b""))
 
 
 class _Unpacked(io.RawIOBase):

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import PurePath
 from typing import Literal
 
-from medrecipe_plugins.data._file import DataFile, FileSource, is_address
+from medrecipe_plugins.data._file import DataFile, FileSource, count_lines, is_address
 from medrecipe_plugins.data._lines import LONGEST_LINE, decoded, lines_of, too_long
 from medrecipe_plugins.data._values import normal
 from pipeline_dsl.api import DataError, PlacedRow, Provider, hookimpl, option
@@ -38,6 +38,10 @@ class Table(FileSource):
         """Name the file and what stands between its cells."""
         super().__init__(options.path)
         self._delimiter = _SIGNS.get(options.delimiter) or _delimiter_of(options.path)
+
+    def count(self) -> int | None:
+        """How many rows there are at most; None for a compressed file."""
+        return count_lines(self.file())
 
     def rows(self, start: int = 0) -> Iterator[PlacedRow]:
         """Yield the rows, each at the line where it begins.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NoReturn
 
-from medrecipe_plugins.data._file import FileSource
+from medrecipe_plugins.data._file import FileSource, count_lines
 from medrecipe_plugins.data._lines import decoded, lines_of
 from medrecipe_plugins.data._values import named_once, normalised
 from pipeline_dsl.api import DataError, PlacedRow, Provider, hookimpl, option
@@ -29,6 +29,10 @@ class JsonLines(FileSource):
     def __init__(self, options: Options) -> None:
         """Name the file."""
         super().__init__(options.path)
+
+    def count(self) -> int | None:
+        """How many rows there are at most; None for a compressed file."""
+        return count_lines(self.file())
 
     def rows(self, start: int = 0) -> Iterator[PlacedRow]:
         """Yield the objects; lines before ``start`` are counted and not looked into.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +64,7 @@ def _turn_end(tokenizer: Any) -> int | None:
     turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": _PROBE}]
     tail = _render(tokenizer, turns, prompt=False).rpartition(_PROBE)[2]
     special = {i for i, token in tokenizer.added_tokens_decoder.items() if looks_special(str(token))}
-    return next((i for i in _ids(tokenizer, tail) if i in special), None)
+    return next((i for i in ids_of(tokenizer, tail) if i in special), None)
 
 
 def _render(tokenizer: Any, turns: list[dict[str, str]], *, prompt: bool) -> str:
@@ -77,7 +79,8 @@ def _render(tokenizer: Any, turns: list[dict[str, str]], *, prompt: bool) -> str
         ) from error
 
 
-def _ids(tokenizer: Any, text: str) -> list[int]:
+def ids_of(tokenizer: Any, text: str) -> list[int]:
+    """Return the ids of a text by itself, without special tokens that are not written in it."""
     return list(tokenizer(text, add_special_tokens=False, verbose=False).input_ids) if text else []
 
 
@@ -86,40 +89,60 @@ def texts_of(sample: Sample) -> list[str]:
     return [sample.prompt, *(message.content for message in sample.messages), sample.completion]
 
 
+def prompt_text(tokenizer: Any, sample: Sample) -> str:
+    """Return the prompt as text, its turns in the chat template's form; or raise ModelError."""
+    if not sample.messages:
+        return sample.prompt
+    if not tokenizer.chat_template:
+        raise ModelError(
+            "this model's tokenizer has no chat template",
+            help="use a template that writes its prompt as text, such as question_answer",
+        )
+    turns = [{"role": m.role, "content": m.content} for m in sample.messages]
+    return _render(tokenizer, turns, prompt=True)
+
+
 def prompt_ids(tokenizer: Any, marks: Marks, sample: Sample) -> list[int]:
     """Return the ids of the prompt with exactly one beginning mark, if the tokenizer has one."""
-    text = sample.prompt
-    if sample.messages:
-        if not tokenizer.chat_template:
-            raise ModelError(
-                "this model's tokenizer has no chat template",
-                help="use a template that writes its prompt as text, such as question_answer",
-            )
-        text = _render(
-            tokenizer, [{"role": m.role, "content": m.content} for m in sample.messages], prompt=True
-        )
-    ids = _ids(tokenizer, text)
-    if marks.bos is None:
-        return ids
-    start = 0
-    while start < len(ids) and ids[start] == marks.bos:
-        start += 1
-    return [marks.bos, *ids[start:]]
+    return list(_begun(marks, ids_of(tokenizer, prompt_text(tokenizer, sample))))
 
 
 def continuation_ids(tokenizer: Any, text: str) -> list[int]:
     """Return the ids of a text that goes on after a prompt."""
-    return _ids(tokenizer, text)
+    return ids_of(tokenizer, text)
 
 
 def encode(tokenizer: Any, marks: Marks, sample: Sample) -> tuple[list[int], int]:
     """Return ids of prompt + completion + end mark, and the length of the prompt part (its BOS included)."""
-    prompt = prompt_ids(tokenizer, marks, sample)
-    end = marks.turn_end if sample.messages and marks.turn_end is not None else marks.eos
-    return [*prompt, *continuation_ids(tokenizer, sample.completion), end], len(prompt)
+    prompt = ids_of(tokenizer, prompt_text(tokenizer, sample))
+    ids, length = ids_of_sample(marks, sample, prompt, continuation_ids(tokenizer, sample.completion))
+    return list(ids), length
 
 
-def refuse_foreign_ids(ids: list[int], rows: int, sample: Sample) -> None:
+def ids_of_sample(
+    marks: Marks, sample: Sample, prompt: Sequence[int], completion: Sequence[int]
+) -> tuple[array[int], int]:
+    """Return the ids of a whole sample and the length of its prompt part, from those of its two texts."""
+    ids = _begun(marks, prompt)
+    length = len(ids)
+    ids.extend(completion)
+    ids.append(marks.turn_end if sample.messages and marks.turn_end is not None else marks.eos)
+    return ids, length
+
+
+def _begun(marks: Marks, ids: Sequence[int]) -> array[int]:
+    """A prompt's ids after exactly one beginning mark, or as they are where the tokenizer has none."""
+    if marks.bos is None:
+        return array("i", ids)
+    start = 0
+    while start < len(ids) and ids[start] == marks.bos:
+        start += 1
+    begun = array("i", (marks.bos,))
+    begun.extend(ids[start:])
+    return begun
+
+
+def refuse_foreign_ids(ids: Sequence[int], rows: int, sample: Sample) -> None:
     """Raise DataError where a token has no row in the embeddings."""
     if ids and max(ids) >= rows:
         raise DataError(

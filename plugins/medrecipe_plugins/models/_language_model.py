@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from medrecipe_plugins.models import _encoding, _memory, _observing
+from medrecipe_plugins.models import _encoding, _encoding_many, _memory, _observing
 from pipeline_dsl.api import (
     BASE,
     Decoder,
+    MedrecipeError,
     Memory,
     ModelError,
     ModelIdentity,
@@ -95,7 +96,19 @@ class TorchCausalLM:
         self.refuse_foreign_ids(ids, sample)
         return ids, prompt
 
-    def refuse_foreign_ids(self, ids: list[int], sample: Sample) -> None:
+    def encode_all(self, samples: Sequence[Sample]) -> Sequence[tuple[Sequence[int], int]]:
+        """Return what ``encode`` returns for each sample, or raise what it raises for the first."""
+        try:
+            found = _encoding_many.encode_many(self.tokenizer, self.marks, samples)
+        except (MedrecipeError, TypeError, ValueError):  # of one of them; one by one tells which is first
+            return [self.encode(sample) for sample in samples]
+        flat = bytearray().join(ids for ids, _ in found)
+        if flat and int(torch.frombuffer(flat, dtype=torch.int32).max()) >= self.rows:
+            for sample, (ids, _) in zip(samples, found, strict=True):
+                self.refuse_foreign_ids(ids, sample)
+        return found
+
+    def refuse_foreign_ids(self, ids: Sequence[int], sample: Sample) -> None:
         """Raise DataError where a token has no row in the embeddings."""
         _encoding.refuse_foreign_ids(ids, self.rows, sample)
 

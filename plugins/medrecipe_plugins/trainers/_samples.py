@@ -1,35 +1,14 @@
-"""Samples as token ids, and the guard rails that every sample has to pass."""
+"""Samples as token ids, some at a time, held to the guard rails."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-from pipeline_dsl.api import DataError, GuardError, LanguageModel, Preparation, Prepared, Sample
-
-Overflow = Literal["error", "drop", "truncate_prompt"]
-Loss = Literal["completion", "all"]
-_NAMED = 3
-"""Row ids that a message names at most."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a model bears and a recipe asks for."""
-
-    max_length: int
-    overflow: Overflow
-    loss: Loss
-    begin: int | None
-    """Id of the beginning-of-sequence mark."""
-    ends: frozenset[int]
-    """Ids that count as end marks."""
-    rows: int | None
-    """Rows of the input embedding."""
-    positions: int | None
-    """Longest sequence that the model was made for."""
+from medrecipe_plugins.trainers._encoded import Encoded, chunks_of, encoded_ahead
+from medrecipe_plugins.trainers._guards import Faults, Limits, Loss, Overflow
+from pipeline_dsl.api import LanguageModel, Preparation, Prepared, Sample
 
 
 def limits_of(model: LanguageModel, max_length: int, overflow: Overflow, loss: Loss) -> Limits:
@@ -64,12 +43,38 @@ def prepare(model: LanguageModel, samples: Sequence[Sample], limits: Limits) -> 
         GuardError: a guard rail does not hold for at least one sample; names rows and counts.
         DataError: samples are too long and the policy is ``error``.
     """
-    faults = _Faults(limits)
+    parts = list(prepare_all(model, samples, limits))
+    return Preparation(
+        rows=[row for part in parts for row in part.rows],
+        dropped=sum(part.dropped for part in parts),
+        shortened=sum(part.shortened for part in parts),
+        longest=max((part.longest for part in parts), default=0),
+    )
+
+
+def prepare_all(model: LanguageModel, samples: Iterable[Sample], limits: Limits) -> Iterator[Preparation]:
+    """Prepare samples some at a time, in memory for those alone; what is wrong is raised after the last.
+
+    Raises:
+        GuardError: as ``prepare``, with the counts of all samples.
+        DataError: as ``prepare``.
+    """
+    faults, seen = Faults(limits), 0
+    for some, encoded in encoded_ahead(model, chunks_of(samples)):
+        seen += len(some)
+        yield _prepared(some, encoded, limits, faults)
+    faults.raise_worst(seen)
+
+
+def _prepared(
+    samples: Sequence[Sample], encoded: Sequence[Encoded], limits: Limits, faults: Faults
+) -> Preparation:
     rows: list[Prepared | None] = []
     shortened = longest = 0
-    for sample in samples:
-        ids, prompt = model.encode(sample)
-        faults.look(sample.id, ids, prompt)
+    foreign = faults.has_foreign([ids for ids, _ in encoded])
+    for sample, (given, given_prompt) in zip(samples, encoded, strict=True):
+        ids, prompt = given, given_prompt
+        faults.look(sample.id, ids, prompt, foreign=foreign)
         longest = max(longest, len(ids))
         excess = len(ids) - limits.max_length
         if excess > 0 and limits.overflow == "drop":
@@ -80,99 +85,11 @@ def prepare(model: LanguageModel, samples: Sequence[Sample], limits: Limits) -> 
             ids, prompt = _shorten(ids, prompt, excess, limits.begin)
         faults.measure(sample.id, len(ids))
         rows.append(Prepared(sample.id, array("i", ids), 1 if limits.loss == "all" else max(1, prompt)))
-    faults.raise_worst(len(samples))
     return Preparation(rows=rows, dropped=rows.count(None), shortened=shortened, longest=longest)
 
 
-def _shorten(ids: list[int], prompt: int, excess: int, begin: int | None) -> tuple[list[int], int]:
+def _shorten(ids: Sequence[int], prompt: int, excess: int, begin: int | None) -> Encoded:
     """Cut the oldest tokens of the prompt, after a beginning mark; as many as are needed and there."""
     head = 1 if prompt and ids[0] == begin else 0
     cut = min(excess, prompt - head)
-    return ids[:head] + ids[head + cut :], prompt - cut
-
-
-class _Faults:
-    """What is wrong with the samples seen so far, by guard."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._too_long: list[tuple[str, int]] = []
-        self._past_positions: list[str] = []
-        self._unsupervised: list[str] = []
-        self._endless: list[str] = []
-        self._begun_twice: list[str] = []
-        self._past_rows: list[str] = []
-
-    def look(self, row: str, ids: list[int], prompt: int) -> None:
-        """Note what is wrong with one encoded sample."""
-        limits = self._limits
-        ended = bool(ids) and ids[-1] in limits.ends
-        if len(ids) - max(1, prompt) - int(ended) <= 0:
-            self._unsupervised.append(row)
-        elif not ended:
-            self._endless.append(row)
-        if limits.begin is not None and ids[:2] == [limits.begin] * 2:
-            self._begun_twice.append(row)
-        if limits.rows is not None and ids and not 0 <= min(ids) <= max(ids) < limits.rows:
-            self._past_rows.append(row)
-
-    def measure(self, row: str, length: int) -> None:
-        """Note whether what is left of a sample is too long."""
-        limits = self._limits
-        if length > limits.max_length:
-            self._too_long.append((row, length))
-        elif limits.positions is not None and length > limits.positions:
-            self._past_positions.append(row)
-
-    def raise_worst(self, seen: int) -> None:
-        """Raise for the guard that says most about the cause, if any does not hold."""
-        for rows, code, fault, help_ in self._guards(seen):
-            if rows:
-                message = f"{len(rows)} of {seen} samples {fault}"
-                raise GuardError(message, code=code, help=help_, place=_named(rows))
-        if self._too_long:
-            self._raise_too_long(seen)
-
-    def _guards(self, seen: int) -> Iterator[tuple[list[str], str, str, str]]:
-        share = 100 * (1 - len(self._endless) / max(1, seen))
-        rows, positions = self._limits.rows, self._limits.positions
-        yield (
-            self._past_rows,
-            "MR494",
-            f"have token ids past the model's {rows} embedding rows",
-            ("the tokenizer belongs to another model, or the embedding was not resized"),
-        )
-        yield (
-            self._past_positions,
-            "MR496",
-            f"are longer than the model's {positions} positions",
-            (f"set max_length: {positions} or less"),
-        )
-        yield (
-            self._begun_twice,
-            "MR492",
-            "begin with two beginning-of-sequence marks",
-            ("the template or the chat template writes a mark that the tokenizer adds anyway"),
-        )
-        yield self._unsupervised, "MR493", "have no token to learn", "their completion is empty"
-        yield (
-            self._endless,
-            "MR491",
-            (f"do not end with an end mark; {share:.1f} % of the samples do, 100 % have to"),
-            "without it the model never learns to stop",
-        )
-
-    def _raise_too_long(self, seen: int) -> None:
-        limits, rows = self._limits, [row for row, _ in self._too_long]
-        longest = max(length for _, length in self._too_long)
-        rest = " after their prompts were cut" if limits.overflow == "truncate_prompt" else ""
-        message = f"{len(rows)} of {seen} samples are longer than {limits.max_length} tokens{rest}"
-        ways = "drop" if rest else "drop or truncate_prompt"
-        help_ = f"the longest has {longest}: set max_length: {longest}, or overflow: {ways}"
-        raise DataError(message, code="MR540", help=help_, place=_named(rows))
-
-
-def _named(rows: list[str]) -> str:
-    """The first few row ids, never their text."""
-    more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
-    return ", ".join(row or "?" for row in rows[:_NAMED]) + more
+    return [*ids[:head], *ids[head + cut :]], prompt - cut

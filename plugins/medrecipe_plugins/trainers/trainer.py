@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline_dsl.api import DataError, Provider, hookimpl, option
 
 if TYPE_CHECKING:
+    from medrecipe_plugins.trainers._guards import Limits
     from pipeline_dsl.api import LanguageModel, Preparation, Sample, TrainJob, TrainOutcome
 
 
@@ -84,9 +85,13 @@ class HuggingFaceTrainer:
         """Encode samples and hold them to the guard rails; see ``_samples.prepare``."""
         from medrecipe_plugins.trainers import _samples
 
-        options = self.options
-        limits = _samples.limits_of(model, options.max_length, options.overflow, options.loss)
-        return _samples.prepare(model, samples, limits)
+        return _samples.prepare(model, samples, self._limits(model))
+
+    def prepare_all(self, model: LanguageModel, samples: Iterable[Sample]) -> Iterator[Preparation]:
+        """Do the same in constant memory; see ``_samples.prepare_all``."""
+        from medrecipe_plugins.trainers import _samples
+
+        yield from _samples.prepare_all(model, samples, self._limits(model))
 
     def steps(self, samples: int | None) -> int:
         """Optimizer steps on so many samples an epoch; None for a stream."""
@@ -110,6 +115,12 @@ class HuggingFaceTrainer:
         from medrecipe_plugins.trainers import _loop
 
         return _loop.run(job, self.options)
+
+    def _limits(self, model: LanguageModel) -> Limits:
+        from medrecipe_plugins.trainers import _samples
+
+        options = self.options
+        return _samples.limits_of(model, options.max_length, options.overflow, options.loss)
 
 
 @hookimpl
