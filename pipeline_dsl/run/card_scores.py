@@ -43,9 +43,9 @@ def scores(facts: CardFacts) -> str:
 
 
 def retention(facts: CardFacts) -> str:
-    """Return what became of earlier tasks: figures where the stack is the run's last, and contracts."""
+    """Return what became of earlier tasks: figures where the whole run led to it, and contracts."""
     return "\n\n".join(part for part in (_summary(facts), *_contracts(facts)) if part) or (
-        "The recipe asks for no retention."
+        "The recipe asks for nothing to be kept."
     )
 
 
@@ -105,8 +105,8 @@ def _dtype(facts: CardFacts) -> str:
 
 def _summary(facts: CardFacts) -> str:
     matrix = facts.retention
-    if not matrix.rows or matrix.rows[-1] != facts.phase.name:
-        return ""
+    if matrix.rows != (BASE, *(phase.name for phase in facts.phases)):
+        return ""  # of a matrix with other rows, the figures are of more than this stack
     figures = [(title, getattr(matrix, name), what) for name, title, what in _FIGURES]
     rows = [
         [title, f"{value:+.2f}" if title != "ACC" else figure(value), what]

@@ -70,7 +70,7 @@ def _of_base(base: str, licence: Licence | None) -> list[str]:
         unknown = "nobody said here under what terms it may be used; ask its makers before passing this on."
         return [f"The base {code(base)}: {unknown}"]
     link = f", {inert(licence.link)}" if licence.link else ""
-    source = f" (known because: {inert(licence.source)})" if licence.source else ""
+    source = f" (source: {inert(licence.source)})" if licence.source else ""
     lines = [f"The base {code(base)}: {code(licence.name)}{link}{source}."]
     lines += [text for name, text in _NOTES.items() if licence.name.lower().startswith(name)]
     return [*lines, "What was trained on a base, adapters too, usually stands under the terms of the base."]

@@ -114,8 +114,10 @@ def test_a_task_without_a_score_is_left_out_and_a_run_without_any_says_so(facts)
     assert "`twos` through" not in model_card(replace(facts, scores=some), export(facts))
 
 
-def test_summary_figures_are_of_the_last_phase_alone(facts):
+def test_summary_figures_are_told_where_every_phase_of_the_run_led_to_the_stack(facts):
     assert "| ACC |" in model_card(facts, export(facts))
+    sibling = replace(facts, phases=facts.phases[1:])
+    assert "| ACC |" not in model_card(sibling, export(facts))
     earlier = replace(facts, retention=replace(facts.retention, rows=(*facts.retention.rows, "fourth")))
     assert "| ACC |" not in model_card(earlier, export(facts))
 

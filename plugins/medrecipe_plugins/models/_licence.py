@@ -12,7 +12,7 @@ from pipeline_dsl.api import Licence
 BUILT_HERE = Licence(
     name="apache-2.0",
     link="https://www.apache.org/licenses/LICENSE-2.0",
-    source="it was built from text written for medrecipe",
+    source="built here, from text that was written for medrecipe",
 )
 """That of an embedded model."""
 _OTHER = "other"

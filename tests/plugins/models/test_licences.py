@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from medrecipe_plugins.models import _hub
 from medrecipe_plugins.models._checkpoint import Checkpoint
 from medrecipe_plugins.models._known_models import known_models
 from medrecipe_plugins.models._licence import licence_of
@@ -63,6 +64,10 @@ def test_every_known_model_has_one(tmp_path):
         "microsoft/Phi-4-mini-instruct": "mit",
         "microsoft/phi-2": "mit",
     }
+
+
+def test_a_card_is_fetched_with_the_model():
+    assert "README.md" in _hub._FILES
 
 
 def test_the_providers_tell_it(tiny_folder_of):
