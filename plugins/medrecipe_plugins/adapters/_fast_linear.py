@@ -164,6 +164,6 @@ def kept_mask(x: torch.Tensor, dropout: float) -> torch.Tensor:
 
 
 def kept(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Return what a mask leaves of numbers, zero elsewhere: bitwise, since torch multiplies booleans slowly."""
+    """Return what a mask leaves of numbers, zero elsewhere; bitwise: torch multiplies by booleans slowly."""
     bits = _BITS[x.element_size()]
     return (x.view(bits) & mask.to(bits)).view(x.dtype)

@@ -68,6 +68,8 @@ class Calls:
     calls: tuple[Call, ...]
     order: torch.Tensor
     """For each place of the pack, where its output is in those of all calls one after another."""
+    needed: torch.Tensor
+    """Places whose outputs predict labels, each once and in their order."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -200,7 +202,8 @@ class _Layout:
                     order[place] = offset + at
                 offset += width
         calls = tuple(_on_device(trunk, sequences, width, device) for trunk, sequences, width in made)
-        return Calls(calls, torch.tensor(order, device=device))
+        needed = sorted(set(self._places))
+        return Calls(calls, torch.tensor(order, device=device), torch.tensor(needed, device=device))
 
 
 _Made = tuple[Sequence[int], list[range], int]

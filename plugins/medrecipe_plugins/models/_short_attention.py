@@ -1,8 +1,8 @@
 """Attention over short sequences on a CPU, where torch's own spends most of its time beside the products.
 
-Queries of all heads that share keys are one matrix, so that keys and values are never repeated for them. Scores
-are in 32 bits; the backward pass makes them again from queries and keys, as torch's own does, and only those
-of a few sequences are there at once.
+Queries of all heads that share keys are one matrix, so that keys and values are never repeated for them.
+Scores are in 32 bits; the backward pass makes them again from queries and keys, as torch's own does, and only
+those of a few sequences are there at once.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _Attention(torch.autograd.Function):  # type: ignore[misc]  # torch is not
     """softmax(scale · q k' + bias) v, a few matrices at a time."""
 
     @staticmethod
-    def forward(  # noqa: PLR0917 - autograd functions take their arguments by place
+    def forward(
         ctx: Any,
         query: torch.Tensor,
         key: torch.Tensor,

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from medrecipe_plugins.adapters._fast_linear import quick
+from medrecipe_plugins.models._last_layer import last_layer_at_labels
 from medrecipe_plugins.models._observing import evaluating
 from medrecipe_plugins.models._packed_attention import packed_attention
 from medrecipe_plugins.models._packs import Pack, packs_of
@@ -45,7 +46,7 @@ class FastStep:
     @contextmanager
     def working(self) -> Iterator[None]:
         """Set the model to packs; evaluations inside see it as it was."""
-        with packed_attention(self._base), quick(self._base):
+        with packed_attention(self._base), quick(self._base), last_layer_at_labels(self._decoder):
             yield
 
     def packs(self, samples: Sequence[Prepared]) -> Iterator[Pack]:
