@@ -11,8 +11,10 @@ from peft import LoraConfig
 from peft.tuners.lora.layer import Linear
 
 Pair = tuple[torch.Tensor, torch.Tensor]
-_STEPS = 1 << 16
+_STEPS = 1 << 15
 """Probabilities of dropout are multiples of one part of so many."""
+_BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+"""Integers as wide as numbers of so many bytes."""
 
 
 def use_fast_layers(config: LoraConfig) -> None:
@@ -115,7 +117,7 @@ class _Step(torch.autograd.Function):  # type: ignore[misc]  # torch is not foll
         a, b = lora_a.to(x.dtype), lora_b.to(x.dtype)
         mask = kept_mask(x, dropout) if dropout else None
         factor = scale / kept_share(dropout)
-        inner = (x if mask is None else x * mask) @ a.T
+        inner = (x if mask is None else kept(x, mask)) @ a.T
         y = torch.nn.functional.linear(x, weight, bias)
         if frozen is not None:
             y.addmm_(x @ frozen[0].T, frozen[1].T)
@@ -130,7 +132,7 @@ class _Step(torch.autograd.Function):  # type: ignore[misc]  # torch is not foll
         x, weight, a, b, inner, mask, *frozen = ctx.saved_tensors
         of_inner = (slope @ b).mul_(ctx.factor)
         of_b = (slope.T @ inner).float().mul_(ctx.factor)
-        of_a = (of_inner.T @ (x if mask is None else x * mask)).float()
+        of_a = (of_inner.T @ (x if mask is None else kept(x, mask))).float()
         of_x = None
         if ctx.needs_input_grad[0]:
             of_x = slope @ weight
@@ -139,7 +141,7 @@ class _Step(torch.autograd.Function):  # type: ignore[misc]  # torch is not foll
             if mask is None:
                 of_x.addmm_(of_inner, a)
             else:
-                of_x.add_((of_inner @ a).mul_(mask))
+                of_x.add_(kept(of_inner @ a, mask))
         return of_x, None, None, of_a, of_b, None, None, None
 
 
@@ -149,7 +151,19 @@ def kept_share(dropout: float) -> float:
 
 
 def kept_mask(x: torch.Tensor, dropout: float) -> torch.Tensor:
-    """Return which numbers dropout keeps: 16 random bits each, from torch's generator of the device."""
+    """Return which numbers dropout keeps: -1 for those, all of its bits, 0 for the rest.
+
+    15 random bits each, from torch's generator of the device. Whether they are below a bound is the sign of a
+    difference that fits into 16 bits.
+    """
     count = x.numel()
     bits = torch.empty(-(-count // 4), dtype=torch.int64, device=x.device).random_(-(2**63), None)
-    return (bits.view(torch.int16)[:count] >= round(dropout * _STEPS) - _STEPS // 2).view(x.shape)
+    drawn = bits.view(torch.int16)[:count].bitwise_and_(_STEPS - 1)
+    below = drawn.neg_().add_(round(dropout * _STEPS) - 1).bitwise_right_shift_(15)
+    return below.to(torch.int8).view(x.shape)
+
+
+def kept(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return what a mask leaves of numbers, zero elsewhere; bitwise: torch multiplies by booleans slowly."""
+    bits = _BITS[x.element_size()]
+    return (x.view(bits) & mask.to(bits)).view(x.dtype)

@@ -32,7 +32,7 @@ class PackedForward:
         self.head = self.base.get_output_embeddings()
         self.softcap = getattr(self.base.config.get_text_config(), "final_logit_softcapping", None)
         self._device = device
-        self._decoder = self.base.get_decoder()
+        self.decoder = self.base.get_decoder()
         self._as_prepared = torch.zeros(1, 1, 1, 1, device=device)
 
     @contextmanager
@@ -47,7 +47,7 @@ class PackedForward:
 
     def hidden(self, pack: Pack) -> torch.Tensor:
         """Return the last hidden states at the places of a pack's labels, (labels, width)."""
-        states: torch.Tensor = self._decoder(
+        states: torch.Tensor = self.decoder(
             input_ids=pack.ids,
             position_ids=pack.positions,
             attention_mask=self._as_prepared,

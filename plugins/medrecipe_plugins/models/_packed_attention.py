@@ -15,6 +15,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from medrecipe_plugins.models._packs import Calls
+from medrecipe_plugins.models._short_attention import LONGEST, short_attention
 
 NAME = "medrecipe_packed"
 
@@ -56,22 +57,38 @@ def attend(
         )
         return found
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     outputs = []
     for call in pack.calls:
-        mask = call.mask(sliding_window)
-        output = torch.nn.functional.scaled_dot_product_attention(
-            _taken(q, call.queries),
-            _taken(k, call.keys),
-            _taken(v, call.keys),
-            attn_mask=mask,
-            is_causal=mask is None,
-            dropout_p=dropout,
-            scale=scaling,
-            enable_gqa=q.shape[1] != k.shape[1],
-        )
+        taken = (_taken(q, call.queries), _taken(k, call.keys), _taken(v, call.keys))
+        if q.device.type == "cpu" and call.keys.shape[1] <= LONGEST and not dropout:
+            output = short_attention(*taken, call.bias(sliding_window), scale)
+        else:
+            output = _attention_of_torch(*taken, call.mask(sliding_window), dropout, scale)
         outputs.append(output.transpose(1, 2).flatten(0, 1))
     whole = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
     return whole.index_select(0, pack.order)[None], None
+
+
+def _attention_of_torch(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor | None,
+    dropout: float,
+    scale: float,
+) -> torch.Tensor:
+    output: torch.Tensor = torch.nn.functional.scaled_dot_product_attention(
+        query,
+        key,
+        value,
+        attn_mask=mask,
+        is_causal=mask is None,
+        dropout_p=dropout,
+        scale=scale,
+        enable_gqa=query.shape[1] != key.shape[1],
+    )
+    return output
 
 
 def _taken(x: torch.Tensor, places: torch.Tensor) -> torch.Tensor:

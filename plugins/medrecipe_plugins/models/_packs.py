@@ -28,6 +28,7 @@ class Call:
     shared: int
     """Keys that stand before the first query."""
     _masks: dict[int | None, torch.Tensor | None] = field(default_factory=dict)
+    _biases: dict[int | None, torch.Tensor] = field(default_factory=dict)
 
     def mask(self, window: int | None) -> torch.Tensor | None:
         """Return which keys a query sees, (queries, keys); None: itself and all before it.
@@ -36,18 +37,25 @@ class Call:
             window: how many keys a query sees at most, its own included; None for all.
         """
         if window not in self._masks:
-            self._masks[window] = self._made(window)
+            plain = not self.shared and (window is None or window >= self.keys.shape[1])
+            self._masks[window] = None if plain else self._seen(window)
         return self._masks[window]
 
-    def _made(self, window: int | None) -> torch.Tensor | None:
-        keys = self.keys.shape[1]
-        if not self.shared and (window is None or window >= keys):
-            return None
+    def bias(self, window: int | None) -> torch.Tensor:
+        """Return the same as what is added to scores, in float32: 0 or -inf, (queries, keys)."""
+        if window not in self._biases:
+            unseen = ~self._seen(window)
+            self._biases[window] = torch.zeros(unseen.shape, device=unseen.device).masked_fill_(
+                unseen, -torch.inf
+            )
+        return self._biases[window]
+
+    def _seen(self, window: int | None) -> torch.Tensor:
         device = self.keys.device
         distance = (
             self.shared
             + torch.arange(self.queries.shape[1], device=device)[:, None]
-            - torch.arange(keys, device=device)
+            - torch.arange(self.keys.shape[1], device=device)
         )
         seen = distance >= 0
         return seen if window is None else seen & (distance < window)
@@ -60,6 +68,8 @@ class Calls:
     calls: tuple[Call, ...]
     order: torch.Tensor
     """For each place of the pack, where its output is in those of all calls one after another."""
+    needed: torch.Tensor
+    """Places whose outputs predict labels, each once and in their order."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,7 +202,8 @@ class _Layout:
                     order[place] = offset + at
                 offset += width
         calls = tuple(_on_device(trunk, sequences, width, device) for trunk, sequences, width in made)
-        return Calls(calls, torch.tensor(order, device=device))
+        needed = sorted(set(self._places))
+        return Calls(calls, torch.tensor(order, device=device), torch.tensor(needed, device=device))
 
 
 _Made = tuple[Sequence[int], list[range], int]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from peft.tuners.lora.layer import Linear
 
-from medrecipe_plugins.adapters._fast_linear import FastLinear, kept_mask, kept_share, quick
+from medrecipe_plugins.adapters._fast_linear import FastLinear, kept, kept_mask, kept_share, quick
 from medrecipe_plugins.models.causal_lm import CausalLM, Options
 from pipeline_dsl.api import LoadRequest
 
@@ -81,11 +81,21 @@ def test_dropout_keeps_what_it_says_and_scales_it_up(model):
     x = torch.ones(400, 500)
     torch.manual_seed(1)
     mask = kept_mask(x, 0.1)
-    assert float(mask.float().mean()) == pytest.approx(kept_share(0.1), abs=3e-3)
+    assert float(kept(x, mask).mean()) == pytest.approx(kept_share(0.1), abs=3e-3)
     assert kept_share(0.1) == pytest.approx(0.9, abs=1e-5)
     torch.manual_seed(1)
     assert torch.equal(kept_mask(x, 0.1), mask)
     assert not torch.equal(kept_mask(x, 0.1), mask)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+def test_what_is_kept_stays_bit_by_bit_and_the_rest_is_zero(dtype):
+    x = torch.randn(37, 11).to(dtype)
+    mask = kept_mask(x, 0.5)
+    assert set(mask.unique().tolist()) == {-1, 0}
+    assert torch.equal(kept(x, mask), torch.where(mask.bool(), x, 0.0))
+    assert bool(kept_mask(x, 0.0).bool().all())
+    assert not bool(kept_mask(x, 1.0).bool().any())
 
 
 def test_dropout_is_right_on_average_and_the_same_forward_and_backward(model):

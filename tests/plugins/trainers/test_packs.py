@@ -125,6 +125,31 @@ def test_a_sliding_window_is_seen_through_a_shared_beginning(tiny_folder_of, loa
         assert difference(own, expected) <= 1e-5
 
 
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_last_layer_computes_labels_alone(tiny_folder_of, load_tiny, architecture):
+    module = with_adapters(load_tiny, tiny_folder_of(architecture))
+    mlps = [layer.mlp for layer in module.get_base_model().get_decoder().layers]
+    seen = []
+    for mlp in mlps:
+        next(mlp.children()).register_forward_pre_hook(
+            lambda _, arguments: seen.append(arguments[0].shape[-2])
+        )
+    items = samples()
+    _, _, tokens = packed(module, items, 1000, share=False)
+    assert seen == [tokens] * (len(mlps) - 1) + [sum(s.label_tokens for s in items)]
+
+
+def test_a_layer_that_is_computed_again_leaves_out_the_same(tiny_folder_of, load_tiny):
+    module = with_adapters(load_tiny, tiny_folder_of("gemma3"))
+    loss, expected, _ = packed(module, samples(shared=20), 1000, share=True)
+    base = module.get_base_model()
+    enable = getattr(base, "activation_checkpointing_enable", None) or base.gradient_checkpointing_enable
+    enable({"use_reentrant": False})
+    found, own, _ = packed(module, samples(shared=20), 1000, share=True)
+    assert found == pytest.approx(loss, rel=1e-6)
+    assert difference(own, expected) <= 1e-6
+
+
 def test_a_model_that_is_set_to_packs_evaluates_as_it_did_before(tiny_folder_of, load_tiny):
     module = with_adapters(load_tiny, tiny_folder_of("gemma3")).eval()
     batch = collate(samples())

@@ -1,0 +1,1 @@
+"""Parts of ``tests/bench/training.py``: one optimizer step with LoRA, as several libraries take it."""
