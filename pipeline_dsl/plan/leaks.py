@@ -9,10 +9,11 @@ short. Of the shingles one in four is looked at, chosen by its hash.
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import compress
 from typing import Any
 from zlib import crc32
 
@@ -21,6 +22,8 @@ SHINGLE = 13
 CONTAINED = 0.5
 """Share of a row's shingles above which it counts as contained."""
 _ONE_IN = 4
+_BEGINS = bytes(byte & 0xC0 != 0x80 for byte in range(256))  # noqa: PLR2004 - of UTF-8
+"""Whether a byte of UTF-8 begins a character."""
 _FEWEST = 6
 """Shingles below which a row is too short to be judged."""
 _COMMON = 32
@@ -117,10 +120,10 @@ def _digest(text: Text, columns: Sequence[str]) -> bytes | None:
 
 def where_shingles_stand(texts: Sequence[Text]) -> dict[int, list[int]]:
     """Return for each shingle the places of the texts that have it."""
-    where: dict[int, list[int]] = {}
+    where: defaultdict[int, list[int]] = defaultdict(list)
     for number, text in enumerate(texts):
-        for shingle in set(_shingles(text)):
-            where.setdefault(shingle, []).append(number)
+        for shingle in _shingles(text):
+            where[shingle].append(number)
     return where
 
 
@@ -132,7 +135,7 @@ def contained_rows(
 
 
 def _contained(text: Text, where: Mapping[int, list[int]], taught: Sequence[Text]) -> Leak | None:
-    own = set(_shingles(text))
+    own = _shingles(text)
     places = (where.get(shingle, []) for shingle in own)
     counts = Counter(number for found in places if len(found) <= _COMMON for number in found)
     if len(own) < _FEWEST or not counts:
@@ -141,10 +144,12 @@ def _contained(text: Text, where: Mapping[int, list[int]], taught: Sequence[Text
     return Leak(asked=text.place, taught=taught[number].place) if shared > CONTAINED * len(own) else None
 
 
-def _shingles(text: Text) -> Iterator[int]:
-    """Yield the hashes of the shingles that are looked at."""
+def _shingles(text: Text) -> set[int]:
+    """The hashes of the shingles that are looked at."""
     whole = "\n".join(text.columns.values())
-    for start in range(len(whole) - SHINGLE + 1):
-        code = crc32(whole[start : start + SHINGLE].encode())
-        if code % _ONE_IN == 0:
-            yield code
+    if len(whole) < SHINGLE:
+        return set()
+    content = whole.encode()
+    begins = [*compress(range(len(content)), content.translate(_BEGINS)), len(content)]
+    shingles = map(content.__getitem__, map(slice, begins, begins[SHINGLE:]))
+    return {code for code in map(crc32, shingles) if code % _ONE_IN == 0}

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from errno import EEXIST
 from pathlib import Path
 
 from pipeline_dsl.api.contracts import LanguageModel, Template, Trainer
@@ -26,6 +27,9 @@ from pipeline_dsl.run.streaming import PooledFeed, StreamedFeed
 
 UNUSED_DAYS = 30
 """Entries of the cache that nobody used for so long go away when a new one is written."""
+
+_PAUSES = (0.0, 0.05, 0.5)
+"""Seconds before each look at an entry that another process may be putting in the place of an equal one."""
 
 
 @dataclass(slots=True)
@@ -128,28 +132,61 @@ class Preparing:
 
     def _kept(self, key: str, entry: MixPlan, trainer: Trainer) -> PreparedPool:
         """Put samples into the cache as they are made and return them as they lie there; else in memory."""
-        folder = prepared.cache_folder() / key
-        with suppress(OSError):  # said below if it matters
-            folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-        def fill(new: Path) -> None:
-            _refuse_nothing(shards.write(self._made(entry, trainer), new, entry.data), entry.data)
-
         refused = None
         try:
-            atomic.make_folder(folder, fill)
-            _forget_unused(folder.parent)
+            found = keep(key, entry.data, lambda new: self._write(entry, trainer, new))
+            if found is not None:
+                return found
         except MachineError as error:
             refused = error
-        with suppress(DamagedError):
-            if refused is None or folder.is_dir():  # another process was faster
-                found = prepared.find(key, entry.data)
-                if found is not None:
-                    return found
         made = self._in_memory(entry, trainer)
         if refused is not None:
             self.say(f"the prepared data of `{entry.data}` is not kept: {refused.message}")
         return made
+
+    def _write(self, entry: MixPlan, trainer: Trainer, folder: Path) -> None:
+        _refuse_nothing(shards.write(self._made(entry, trainer), folder, entry.data), entry.data)
+
+
+def keep(key: str, data: str, fill: Callable[[Path], None]) -> PreparedPool | None:
+    """Have an entry of the cache written, unless another process puts it there first, and return it.
+
+    None where what lies there is not whole.
+
+    Args:
+        key: what it is kept under.
+        data: the name of the data.
+        fill: writes its files into an empty folder.
+
+    Raises:
+        MachineError: it cannot be written.
+    """
+    folder = prepared.cache_folder() / key
+
+    def fill_unless_there(new: Path) -> None:
+        fill(new)
+        if _whole(key, data) is not None:
+            raise FileExistsError(EEXIST, "another process was faster", str(folder))
+
+    with suppress(OSError):  # raised below if it matters
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        atomic.make_folder(folder, fill_unless_there)
+        _forget_unused(folder.parent)
+    except MachineError:
+        if not folder.is_dir():
+            raise
+    for pause in _PAUSES:
+        time.sleep(pause)
+        if (found := _whole(key, data)) is not None:
+            return found
+    return None
+
+
+def _whole(key: str, data: str) -> PreparedPool | None:
+    with suppress(DamagedError):
+        return prepared.find(key, data)
+    return None
 
 
 def _refuse_nothing(amounts: Amounts, data: str) -> None:

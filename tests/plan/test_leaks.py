@@ -1,10 +1,12 @@
 """Rows that are asked and taught: which count as the same, and which as contained."""
 
+from zlib import crc32
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_dsl.plan.leaks import Leak, contained_rows, same_rows, text_of, where_shingles_stand
+from pipeline_dsl.plan.leaks import SHINGLE, Leak, contained_rows, same_rows, text_of, where_shingles_stand
 
 STORY = "A 58-year-old man came to the emergency room with squeezing chest pain and cold sweat. "
 OTHER = "Which vaccine is given at birth in most countries where tuberculosis is common? "
@@ -68,3 +70,16 @@ def test_every_row_with_text_is_the_same_as_itself(texts):
     rows = _texts(*({"question": text} for text in texts), columns=("question",))
     with_text = [t for t in rows if t.columns["question"]]
     assert [leak.asked for leak in same_rows(rows, rows)] == [t.place for t in with_text]
+
+
+@given(
+    st.lists(
+        st.text(max_size=30) | st.sampled_from([STORY, "심근경색증은 관상동맥이 막혀 생긴다. 👩‍⚕️"]),
+        max_size=3,
+    )
+)
+def test_shingles_are_hashes_of_thirteen_characters_each(parts):
+    text = text_of("x", {str(n): part for n, part in enumerate(parts)}, map(str, range(len(parts))))
+    whole = "\n".join(text.columns.values())
+    codes = {crc32(whole[start : start + SHINGLE].encode()) for start in range(len(whole) - SHINGLE + 1)}
+    assert set(where_shingles_stand([text])) == {code for code in codes if code % 4 == 0}

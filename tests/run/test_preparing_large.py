@@ -164,9 +164,8 @@ def test_a_short_preparation_needs_no_word(pool, workshop):
 _WRITER = """
 import json, sys
 from pipeline_dsl.api import Preparation, Prepared
-from pipeline_dsl.plan.prepared import cache_folder, find
 from pipeline_dsl.plan.shards import write
-from pipeline_dsl.run import atomic
+from pipeline_dsl.run.preparing import keep
 
 def parts():
     print("begun", flush=True)
@@ -175,8 +174,8 @@ def parts():
         rows = [Prepared(f"texts#{n}", (n, 1), 1)]
         yield Preparation(rows=rows, dropped=0, shortened=0, longest=2)
 
-atomic.make_folder(cache_folder() / "key", lambda new: write(parts(), new, "texts"))
-print(json.dumps([list(s.ids) for s in find("key", "texts")]))
+kept = keep("key", "texts", lambda new: write(parts(), new, "texts"))
+print(json.dumps([list(s.ids) for s in kept]))
 """
 
 
