@@ -187,7 +187,7 @@ def _attention(reader: Reader) -> dict[str, Said]:
 
 def _adapter(reader: Reader) -> dict[str, Said]:
     for key in ("lora_r", "lora_alpha"):
-        if not reader.has(key) and not reader.has("lora_model_dir"):
+        if not reader.has(key) and reader.has("adapter"):
             reader.ledger.error(
                 Code.MISSING, f"the config has no `{key}`", None, help="axolotl needs it as well"
             )

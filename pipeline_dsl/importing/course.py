@@ -203,6 +203,9 @@ def _when(reader: Reader, words: Words) -> tuple[Value, ...] | None:
     """Event and count at which a training is scored."""
     how = reader.text("eval_strategy") or reader.text("evaluation_strategy")
     every, epochs = reader.number("eval_steps", least=0), reader.number("evals_per_epoch", least=0)
+    if how not in (None, "steps", "epoch", "no"):
+        for key in ("eval_strategy", "evaluation_strategy"):
+            reader.leave(key, "scores go by steps or epochs; a hook can do `evaluate` on any event")
     if how == "no":
         reader.leave("eval_steps", "`eval_strategy: no` scores nothing while training goes on")
         return None
@@ -219,8 +222,6 @@ def _when(reader: Reader, words: Words) -> tuple[Value, ...] | None:
         return ("epoch_completed", 1)
     if how == "steps" and words.eval_steps:
         return ("iteration_completed", words.eval_steps)
-    if how not in (None, "steps"):
-        reader.leave("eval_strategy", "scores go by steps or epochs; a hook can do `evaluate` on any event")
     return None
 
 

@@ -144,8 +144,7 @@ def _model(reader: Reader, places: Places) -> dict[str, Said]:
         block["add_tokens"] = Said(
             value=list(tokens), remark="their rows are trained by `train_new_tokens` alone"
         )
-    if reader.flag("resize_vocab") is not None and not tokens:
-        reader.leave("resize_vocab", "`model.add_tokens` and `add_tokens_from` make the room that they need")
+    reader.leave("resize_vocab", "`model.add_tokens` and `add_tokens_from` make the room that they need")
     return block
 
 

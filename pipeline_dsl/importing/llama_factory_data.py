@@ -99,6 +99,7 @@ def _weighted(reader: Reader, taught: list[Origin]) -> list[Origin]:
                 Code.WRONG_VALUE, "`interleave_probs` does not fit the datasets", "interleave_probs", help_
             )
         return taught
+    reader.leave("mix_strategy", "an epoch is one pass over the source with the largest weight")
     return [replace(o, weight=w) for o, w in zip(taught, weights, strict=True)]
 
 

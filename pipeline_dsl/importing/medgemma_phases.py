@@ -173,6 +173,10 @@ def drafted(phases: Sequence[Phase], ledger: Ledger) -> Draft:
             data |= subject.blocks
             tasks.setdefault(subject.task, subject.line)
     shared = _shared([phase.train for phase in phases])
+    ledger.look_at(
+        "what the files leave to their program (schedule, warm-up, optimizer, target modules) is here what "
+        "`medrecipe plugins show trainer` and `show lora` say"
+    )
     return Draft(
         top=_one_top(phases, ledger),
         model=_one_model(phases, ledger),

@@ -115,21 +115,32 @@ def origins_of(
         else next((k for k in ("path", "source", "dataset_name") if reader.has(k)), "path")
     )
     kind = GENERIC.get(path) or kind
-    if files and (path in GENERIC or not re.fullmatch(r"[\w.-]+/[\w.-]+", path) or places.is_folder(path)):
-        folder = f"{path}/" if path not in GENERIC and places.is_folder(path) else ""
+    if files and (path in GENERIC or places.is_folder(path)):
+        folder = "" if path in GENERIC else f"{path}/"
         found = [file_origin(reader, key, f"{folder}{f}", places, _kind(f, kind)) for f in files]
     elif files:
-        help_ = "download the files and name them, or leave `data_files` out to take the whole dataset"
-        reader.refuse(Code.DATA_FORM, "single files of a dataset of the hub cannot be named", key, help_)
+        help_ = "download the files of a dataset of the hub, or leave `data_files` out to take all of it"
+        reader.refuse(
+            Code.DATA_FORM, "`data_files` goes with json, csv, parquet, text or a folder", key, help_
+        )
         return ()
     elif _is_local(path, places):
         found = [file_origin(reader, key, path, places, _kind(path, kind))]
     else:
         found = [hub_origin(reader, path, split=reader.text("split"), config=config, revision=revision)]
-    limit = _SLICE.fullmatch(reader.text("split") or "train")
-    if limit and limit[2]:
-        found = [o and o.with_words(limit=Said(value=max(1, int(limit[2])))) for o in found]
-    return tuple(origin for origin in found if origin is not None)
+    return tuple(_part(reader, origin) for origin in found if origin is not None)
+
+
+def _part(reader: Reader, origin: Origin) -> Origin:
+    """The first rows of a file, where ``split`` asks for them; other parts only the hub has."""
+    part = reader.text("split") or "train"
+    match = _SLICE.fullmatch(part)
+    if "hub_split" in origin.block or part == "train":
+        return origin
+    if match is None or match[1] != "train":
+        reader.leave("split", "a file has one part, `train`; take rows with `filter`, `limit` or `split`")
+        return origin
+    return origin.with_words(limit=Said(value=max(1, int(match[2]))))
 
 
 def _is_local(path: str, places: Places) -> bool:

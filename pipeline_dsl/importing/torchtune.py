@@ -95,7 +95,7 @@ def _refuse(reader: Reader) -> None:
             help_ = "only supervised training on text is carried"
             reader.refuse(Code.NO_LORA, f"`{key}` is of another kind of training", key, help_)
     if loss is not None:
-        reader.leave("loss", _ASIDES["loss"])
+        loss.leave(COMPONENT, _ASIDES["loss"])
 
 
 def _dtype(reader: Reader) -> Said:
