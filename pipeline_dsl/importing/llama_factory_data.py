@@ -85,9 +85,8 @@ def _weighted(reader: Reader, taught: list[Origin]) -> list[Origin]:
     """Shares of ``interleave_probs`` are the weights of the mix; without them rows count alike."""
     how, shares = reader.text("mix_strategy") or "concat", reader.texts("interleave_probs")
     if how == "concat" or shares is None:
-        if how != "concat":
-            return [replace(o, weight=1) for o in taught]
-        return taught
+        reader.leave("interleave_probs", "`mix_strategy: concat` takes every row of every source")
+        return taught if how == "concat" else [replace(o, weight=1) for o in taught]
     try:
         weights = [float(share) for share in shares]
     except ValueError:
