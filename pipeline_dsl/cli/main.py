@@ -26,6 +26,7 @@ _SECTIONS = (
             Listed("check", "Find all mistakes of recipes without loading a model."),
             Listed("plan", "Show what a run would do, phase by phase, and why."),
             Listed("resolve", "Show a recipe with all overlays applied, or where a value came from."),
+            Listed("import", "Turn a training config of another tool into a recipe.", "import_recipe"),
             Listed("sdn", "Read the notation that recipes are written in."),
         ),
     ),

@@ -13,7 +13,7 @@ import click
 from pipeline_dsl.cli.exits import exit_code
 from pipeline_dsl.cli.render import as_text
 from pipeline_dsl.cli.terminal import Paint, room
-from pipeline_dsl.diagnostics import Diagnostic
+from pipeline_dsl.diagnostics import Diagnostic, Source
 from pipeline_dsl.plan.check import check_recipe
 from pipeline_dsl.plan.model import Plan
 from pipeline_dsl.recipe.load import Loaded, load_recipe, redacted
@@ -52,9 +52,11 @@ class Prepared:
         return self.loaded.sources[0].text
 
 
-def prepare(path: str, choices: Choices) -> Prepared:
-    """Read a recipe, load the plugins and check one against the other."""
-    loaded = load_recipe(path, profile=choices.profile, sets=choices.sets, environment=os.environ)
+def prepare(path: str, choices: Choices, source: Source | None = None) -> Prepared:
+    """Read a recipe, or take the text that will lie there, load the plugins and check both."""
+    loaded = load_recipe(
+        path, profile=choices.profile, sets=choices.sets, environment=os.environ, source=source
+    )
     if loaded.recipe is None:
         return Prepared(loaded=loaded, catalog=None, plan=None, diagnostics=in_text_order(loaded.diagnostics))
     catalog = catalog_for([p.name for p in loaded.recipe.plugins], choices)

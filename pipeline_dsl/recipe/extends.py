@@ -47,13 +47,16 @@ class _Walk:
     whole: bool = True
 
 
-def read_chain(path: str, findings: Findings) -> Chain | None:
-    """Read a recipe and all that it extends; None where the recipe itself cannot be read."""
+def read_chain(path: str, findings: Findings, source: Source | None = None) -> Chain | None:
+    """Read a recipe, or take its text, and all that it extends; None where the recipe cannot be read."""
     walk = _Walk(os.path.realpath(Path(path).parent), findings)
     here = path if path == STANDARD_INPUT else os.path.realpath(path)
+    if source is not None:
+        walk.texts[here] = read_text(source, findings)
     text = _read(path, here, walk)
     if text is None:
         return None
+    walk.whole = walk.whole and text.whole
     _visit(text, [(here, text.root.span)], walk)
     sources = tuple(text.source for text in walk.texts.values() if text)
     return Chain(tuple(walk.layers), sources, walk.whole)

@@ -47,10 +47,14 @@ def load_recipe(
     profile: str | None = None,
     sets: Sequence[str] = (),
     environment: Variables[str, str] = _NO_VARIABLES,
+    source: Source | None = None,
 ) -> Loaded:
-    """Read a recipe (``-`` for standard input) with all that it extends, and check it without any plugin."""
+    """Read a recipe (``-`` for standard input) with all that it extends, and check it without any plugin.
+
+    With a ``source`` its text is taken, as if it lay at the path already.
+    """
     findings = Findings()
-    chain = read_chain(path, findings)
+    chain = read_chain(path, findings, source)
     if chain is None:
         return Loaded(recipe=None, diagnostics=findings.all(), sources=(), origins=Origins())
     tree = _stacked([layer.node for layer in chain.layers if isinstance(layer.node, Mapping)])

@@ -11,6 +11,7 @@ import pytest
 import pipeline_dsl
 from pipeline_dsl.cli.page import Page, read_page, read_pages
 from pipeline_dsl.diagnostics import Source
+from pipeline_dsl.importing.codes import Code as ImportCode
 from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.recipe.codes import Code as RecipeCode
 from pipeline_dsl.syntax.codes import Code as SyntaxCode
@@ -25,6 +26,7 @@ ROW = re.search(r"```json\n(.*?)```", ABOUT, re.DOTALL)[1]
 DECLARED = [
     *((c.value, c.what) for c in SyntaxCode),
     *((c.value, c.title) for c in RecipeCode),
+    *((c.value, c.title) for c in ImportCode),
     *((c.code, c.title) for c in PlanCode),
 ]
 TITLES = dict(DECLARED)

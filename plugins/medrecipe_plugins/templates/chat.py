@@ -1,4 +1,4 @@
-"""``instruction``, ``question_answer`` and ``human_assistant``: a request and its response."""
+"""``instruction``, ``alpaca``, ``question_answer`` and ``human_assistant``: a request and its response."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ class InstructionOptions:
     """Instructions through the model's own chat template."""
 
     system: str = option("", doc="system prompt; empty for none")
+    input: bool = option(
+        default=False, doc="whether rows have an `input`, which may be empty, on a line after the instruction"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +25,20 @@ class Instruction:
     """System and user turns; the assistant's turn is the completion."""
 
     options: InstructionOptions
-    fields: ClassVar[Sequence[str]] = ("instruction", "response")
     asks: ClassVar[Sequence[str]] = ("instruction",)
     takes_turns: ClassVar[bool] = True
     stops: ClassVar[Sequence[str]] = ()
 
+    @property
+    def fields(self) -> Sequence[str]:
+        """The columns that it needs."""
+        return _FIELDS if self.options.input else ("instruction", "response")
+
     def render(self, row: Row, id: str) -> Iterable[Sample]:
         """One sample a row, as chat turns."""
-        return [replace(self._asked(row, (), id), completion=completion_of(row, "response", id), id=id)]
+        more = _input_of(row, id) if self.options.input else ""
+        asked = self._asked(row, more, (), id)
+        return [replace(asked, completion=completion_of(row, "response", id), id=id)]
 
     def read(self, text: str) -> Row:
         """What a user says."""
@@ -37,17 +46,92 @@ class Instruction:
 
     def ask(self, row: Row, turns: Sequence[Message] = ()) -> Sample:
         """A user's turn after earlier ones; a system turn among these stands for the recipe's own."""
-        return self._asked(row, [_turn(turn) for turn in turns], "")
+        return self._asked(row, _more(row, wanted=self.options.input), [_turn(t) for t in turns], "")
 
-    def _asked(self, row: Row, turns: Sequence[Message], id: str) -> Sample:
-        said = [*turns, Message(role="user", content=text_of(row, "instruction", id))]
+    def _asked(self, row: Row, more: str, turns: Sequence[Message], id: str) -> Sample:
+        request = text_of(row, "instruction", id) + (f"\n{more}" if more else "")
+        said = [*turns, Message(role="user", content=request)]
         if self.options.system and not any(turn.role == "system" for turn in said):
             said.insert(0, Message(role="system", content=checked(self.options.system, "system", id)))
         return Sample(prompt="", completion="", messages=tuple(said))
 
     def text(self) -> str:
         """The turns; the model's chat template is hashed with its tokenizer."""
-        return f"system: {self.options.system}\nuser: {{instruction}}\nassistant: {{response}}"
+        more = "\n{input}" if self.options.input else ""
+        return f"system: {self.options.system}\nuser: {{instruction}}{more}\nassistant: {{response}}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlpacaOptions:
+    """The prompt of Stanford Alpaca (Taori et al. 2023)."""
+
+    input: bool = option(
+        default=True, doc="whether rows have an `input`; where it is empty, the shorter prompt stands"
+    )
+    chat: bool = option(default=False, doc="put the prompt into a user's turn of the model's chat template")
+
+
+@dataclass(frozen=True, slots=True)
+class Alpaca:
+    """``### Instruction:``, ``### Input:``, ``### Response:`` under one sentence that says what they are."""
+
+    options: AlpacaOptions
+    asks: ClassVar[Sequence[str]] = ("instruction",)
+    takes_turns: ClassVar[bool] = False
+    stops: ClassVar[Sequence[str]] = ("\n### Instruction:", "\n### Input:")
+
+    @property
+    def fields(self) -> Sequence[str]:
+        """The columns that it needs."""
+        return _FIELDS if self.options.input else ("instruction", "response")
+
+    def render(self, row: Row, id: str) -> Iterable[Sample]:
+        """One sample a row."""
+        asked = self._asked(row, _input_of(row, id) if self.options.input else "", id)
+        return [replace(asked, completion=completion_of(row, "response", id), id=id)]
+
+    def read(self, text: str) -> Row:
+        """An instruction without an input."""
+        return {"instruction": text}
+
+    def ask(self, row: Row, turns: Sequence[Message] = ()) -> Sample:  # noqa: ARG002 - it takes no turns
+        """The prompt of an instruction, with its input where the row has one."""
+        return self._asked(row, _more(row, wanted=self.options.input), "")
+
+    def _asked(self, row: Row, more: str, id: str) -> Sample:
+        prompt = _alpaca(text_of(row, "instruction", id), more)
+        turns = (Message(role="user", content=prompt),) if self.options.chat else ()
+        return Sample(prompt="" if turns else prompt, completion="", messages=turns)
+
+    def text(self) -> str:
+        """Both prompts, and whether they are turns."""
+        longer = _alpaca("{instruction}", "{input}") if self.options.input else ""
+        return "\x00".join([_alpaca("{instruction}", ""), longer, "chat" if self.options.chat else ""])
+
+
+_FIELDS = ("instruction", "input", "response")
+
+
+def _input_of(row: Row, id: str) -> str:
+    """The text of ``input``; "" where it is null, empty or white space."""
+    value = row.get("input")
+    blank = value is None or (isinstance(value, str) and not value.strip())
+    return "" if blank and "input" in row else text_of(row, "input", id)
+
+
+def _more(row: Row, *, wanted: bool) -> str:
+    """The ``input`` of what is asked, where it is wanted and there."""
+    return _input_of(row, "") if wanted and "input" in row else ""
+
+
+def _alpaca(instruction: str, more: str) -> str:
+    paired = ", paired with an input that provides further context" if more else ""
+    given = f"### Input:\n{more}\n\n" if more else ""
+    return (
+        f"Below is an instruction that describes a task{paired}. "
+        "Write a response that appropriately completes the request.\n\n"
+        f"### Instruction:\n{instruction}\n\n{given}### Response:\n"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,13 +236,19 @@ def _turn(turn: Message) -> Message:
 
 @hookimpl
 def medrecipe_templates() -> Sequence[Provider]:
-    """Offer the three templates."""
+    """Offer the templates."""
     return [
         Provider(
             name="instruction",
             summary="a chat turn through the model's chat template; fields instruction, response",
             factory=Instruction,
             options=InstructionOptions,
+        ),
+        Provider(
+            name="alpaca",
+            summary="Alpaca's prompt, with or without an input; fields instruction, input, response",
+            factory=Alpaca,
+            options=AlpacaOptions,
         ),
         Provider(
             name="question_answer",

@@ -111,6 +111,34 @@ def test_instruction_speaks_in_turns():
     assert [m.role for m in _one("instruction", DIALOGUE).messages] == ["user"]
 
 
+def test_an_input_stands_on_a_line_of_its_own_unless_it_is_empty():
+    row = DIALOGUE | {"input": "Be brief."}
+    assert _one("instruction", row, input=True).messages[0].content == "What is flu?\nBe brief."
+    for empty in ("", " ", None):
+        assert _one("instruction", row | {"input": empty}, input=True).messages[0].content == "What is flu?"
+
+
+ALPACA = (
+    "Below is an instruction that describes a task, paired with an input that provides further context. "
+    "Write a response that appropriately completes the request.\n\n"
+    "### Instruction:\nWhat is flu?\n\n### Input:\nBe brief.\n\n### Response:\n"
+)
+
+
+def test_alpaca_has_its_longer_prompt_where_there_is_an_input():
+    sample = _one("alpaca", DIALOGUE | {"input": "Be brief."})
+    assert (sample.prompt, sample.completion, sample.messages) == (ALPACA, "A virus.", ())
+    shorter = _one("alpaca", DIALOGUE | {"input": ""}).prompt
+    assert shorter == _one("alpaca", DIALOGUE, input=False).prompt
+    assert shorter.startswith("Below is an instruction that describes a task. Write")
+    assert "### Input" not in shorter
+
+
+def test_alpaca_can_be_a_turn_of_the_models_chat():
+    sample = _one("alpaca", DIALOGUE | {"input": "Be brief."}, chat=True)
+    assert (sample.prompt, sample.messages) == ("", (Message(role="user", content=ALPACA),))
+
+
 def test_question_answer_has_three_headings_or_two():
     sample = _one("question_answer", DIALOGUE)
     assert sample.prompt == "### Context\nFlu is a virus.\n\n### Question\nWhat?\n\n### Response\n"
@@ -197,10 +225,10 @@ def test_a_missing_field_names_its_row_and_the_columns_there_are(value):
     assert (caught.value.code, caught.value.place) == ("MR514", "row:1")
 
 
-@pytest.mark.parametrize("name", ["plain_text", "translate", "dictionary", "mcq", "mcq_worked", "instruction", "question_answer", "human_assistant"])  # fmt: skip
+@pytest.mark.parametrize("name", ["plain_text", "translate", "dictionary", "mcq", "mcq_worked", "instruction", "alpaca", "question_answer", "human_assistant"])  # fmt: skip
 def test_a_templates_fields_are_all_that_it_reads(name):
     template = _make(name)
-    row = WORKED | PAIR | DIALOGUE | {"text": "t"}
+    row = WORKED | PAIR | DIALOGUE | {"text": "t", "input": "i"}
     assert list(template.render({field: row[field] for field in template.fields}, "row:1"))
     for field in template.fields:
         with pytest.raises(DataError):
@@ -210,6 +238,8 @@ def test_a_templates_fields_are_all_that_it_reads(name):
 def test_text_differs_wherever_output_differs():
     texts = [_make(name).text() for name in _providers()]
     texts += [_make("translate", direction="both").text(), _make("instruction", system="x").text()]
+    texts += [_make("instruction", input=True).text(), _make("alpaca", chat=True).text()]
+    texts += [_make("alpaca", input=False).text()]
     assert len(set(texts)) == len(texts)
 
 

@@ -1,0 +1,87 @@
+"""Where the recipe goes, what its paths count from, and what the exit code says."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline_dsl.cli.main import main
+from pipeline_dsl.importing.places import Places
+
+QLORA = (Path(__file__).parent / "configs" / "axolotl" / "llama3_qlora_alpaca.yaml").read_text(
+    encoding="utf-8"
+)
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(list(arguments))
+    return code, out.getvalue(), err.getvalue()
+
+
+def test_the_recipe_goes_to_stdout_and_the_talk_to_stderr(imported):
+    done = imported(QLORA)
+    assert done.out.startswith("# Imported from config.yaml, a config of axolotl")
+    assert "carried 24 of 35 keys" in done.err
+    assert "not carried: strict: false" in done.err
+
+
+def test_what_is_printed_is_what_is_written(imported, folder):
+    printed = imported(QLORA).out
+    imported(QLORA, "--out", "recipe.sdn")
+    assert (folder / "recipe.sdn").read_text(encoding="utf-8") == printed
+
+
+def test_paths_are_written_as_seen_from_the_recipe(imported, folder):
+    (folder / "recipes").mkdir()
+    done = imported(QLORA, "--out", "recipes/ward.sdn")
+    assert done.code == 0
+    assert "path: ../data/alpaca.jsonl" in (folder / "recipes" / "ward.sdn").read_text(encoding="utf-8")
+    assert run("check", "recipes/ward.sdn")[0] == 0
+
+
+@pytest.mark.parametrize("path", ["/abs/rows.jsonl", "s3://bucket/rows.jsonl", "~/rows.jsonl"])
+def test_absolute_paths_and_addresses_stay(path, tmp_path):
+    assert Places(working=tmp_path, recipe=tmp_path / "recipes").written(path) == path
+
+
+def test_a_file_is_replaced_only_by_force(imported, folder):
+    (folder / "recipe.sdn").write_text("mine\n", encoding="utf-8")
+    refused = imported(QLORA, "--out", "recipe.sdn")
+    assert (refused.code, "--force" in refused.err) == (2, True)
+    assert (folder / "recipe.sdn").read_text(encoding="utf-8") == "mine\n"
+    assert imported(QLORA, "--out", "recipe.sdn", "--force").code == 0
+
+
+def test_data_that_is_missing_is_told_and_the_recipe_written_all_the_same(imported, folder):
+    done = imported(QLORA.replace("data/alpaca.jsonl", "data/absent.jsonl"), "--out", "recipe.sdn")
+    assert done.code == 3
+    assert "MR500" in done.err or "absent.jsonl" in done.err
+    assert (folder / "recipe.sdn").exists()
+
+
+def test_a_json_list_is_told_with_the_line_that_mends_it(imported, folder):
+    (folder / "data" / "list.json").write_text(
+        '[{"instruction": "a", "input": "", "output": "b"}]', encoding="utf-8"
+    )
+    done = imported(QLORA.replace("data/alpaca.jsonl", "data/list.json"))
+    assert done.code == 3
+    assert "jq -c '.[]' data/list.json > data/list.jsonl" in " ".join(done.out.replace("#", "").split())
+
+
+def test_dollar_signs_of_a_config_are_text_in_the_recipe(imported):
+    config = QLORA.replace("type: alpaca", 'type: {format: "${HOME} {instruction} ", field_output: output}')
+    done = imported(config)
+    assert "$${HOME}" in done.out
+
+
+def test_the_command_line_needs_no_yaml_before_it_imports():
+    program = "import sys; import pipeline_dsl.cli.main, pipeline_dsl.cli.import_recipe; print('yaml' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
