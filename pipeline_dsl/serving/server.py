@@ -58,6 +58,12 @@ class Server(uvicorn.Server):
         else:
             super().handle_exit(sig, frame)
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, and say so once requests are taken."""
+        await super().startup(sockets)
+        where = " and ".join(url_of(each) for each in sockets or ())
+        self._settings.say(f"serving {self._shelf.run.folder.id} on {where} (Ctrl-C ends it)")
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more requests, and let those that are there finish within the grace."""
         under_way = sum(worker.load.active + worker.load.waiting for worker in self._shelf.workers)
@@ -105,7 +111,6 @@ def _serve(shelf: Shelf, settings: Settings, taken: socket.socket) -> bool:
     if not settings.adapters and (missing := left_out(shelf.run, shelf)):
         settings.say(missing)
     settings.say(f"models: {', '.join(shelf.ids)}")
-    settings.say(f"serving {shelf.run.folder.id} on {url_of(taken)} (Ctrl-C ends it)")
     server.run(sockets=[taken])
     return not server.hurried
 
