@@ -4,8 +4,9 @@ python tests/bench/serving.py [--run RUN --runs DIR] [--rounds 5] [--tokens 64] 
 
 Trains four sibling specialties for two steps each on the embedded Llama, unless a run is given, and serves it in a
 process of its own. Prints how long each of 200 concurrent requests took (p50, p99), and tokens a second of 8
-requests one after another and at once, interleaved in every round: with one adapter, and with four mixed. Answers
-are drawn with seeds, and those at once have to be those one after another.
+requests one after another and at once, interleaved in every round: with one adapter, and with four mixed. Those 8 are
+greedy, since they all have the same length then; the 200 are drawn with seeds of their own. Answers at once have
+to be those one after another.
 """
 
 from __future__ import annotations
@@ -26,18 +27,39 @@ from typing import Any
 
 import httpx
 
-ROOT = Path(__file__).parents[2]
 MEDRECIPE = [sys.executable, "-m", "pipeline_dsl.cli.main"]
 SPECIALTIES = ("cardiology", "oncology", "neurology", "emergency_medicine")
 CONCURRENT, MANY = 8, 200
+RECIPE = """\
+recipe: bench
+device: cpu
+model: {{use: embedded, architecture: llama}}
+adapters:
+    {first}: {{use: lora, r: 32, alpha: 64, target_modules: all-linear}}
+{adapters}data:
+    rows: {{use: jsonl, path: rows.jsonl}}
+templates:
+    ask: {{use: question_answer, context: false}}
+tasks |task, data, template, metric|
+    loss, rows, ask, loss
+train: {{max_steps: 2, batch_size: 2, max_length: 256}}
+phases:
+"""
+PHASE = """\
+    {name}:
+        stack |adapter, role|
+            {name}, train
+        mix |data, template|
+            rows, ask
+"""
 QUESTIONS = ("Which vessel is blocked?", "What is hypertension?", "Which drug is first?", "고혈압이란?")
 
 
-def body(number: int, models: tuple[str, ...], tokens: int) -> dict[str, Any]:
+def body(number: int, models: tuple[str, ...], tokens: int, temperature: float = 0.0) -> dict[str, Any]:
     text = QUESTIONS[number % len(QUESTIONS)]
     return {
         "model": models[number % len(models)], "messages": [{"role": "user", "content": text}],
-        "max_tokens": tokens, "temperature": 1.0, "seed": number,
+        "max_tokens": tokens, "temperature": temperature, "seed": number,
     }  # fmt: skip
 
 
@@ -63,22 +85,23 @@ async def at_once(client: httpx.AsyncClient, asked: list[dict[str, Any]]) -> lis
 
 async def tokens_a_second(
     way: Any, client: httpx.AsyncClient, asked: list[dict[str, Any]]
-) -> tuple[float, list[str]]:
+) -> tuple[float, int, list[str]]:
     began = time.perf_counter()
     found = await way(client, asked)
     seconds = time.perf_counter() - began
-    return sum(tokens for _, tokens, _ in found) / seconds, [text for text, _, _ in found]
+    tokens = sum(count for _, count, _ in found)
+    return tokens / seconds, tokens, [text for text, _, _ in found]
 
 
 async def throughput(
     client: httpx.AsyncClient, models: tuple[str, ...], rounds: int, tokens: int
 ) -> dict[str, Any]:
     """Measure both ways in every round, so that what else the machine does meets both."""
-    alone, together = [], []
+    alone, together, written = [], [], 0
     for turn in range(rounds + 1):
         asked = [body(turn * CONCURRENT + n, models, tokens) for n in range(CONCURRENT)]
-        slow, texts = await tokens_a_second(one_after_another, client, asked)
-        fast, same = await tokens_a_second(at_once, client, asked)
+        slow, _, texts = await tokens_a_second(one_after_another, client, asked)
+        fast, written, same = await tokens_a_second(at_once, client, asked)
         if texts != same:
             raise SystemExit("answers at once are not those one after another")
         if turn:  # the first round warms up
@@ -86,14 +109,15 @@ async def throughput(
             together.append(fast)
     ratios = [fast / slow for slow, fast in zip(alone, together, strict=True)]
     return {
-        "adapters": len(models), "tokens_per_second_alone": statistics.median(alone),
+        "adapters": len(models), "tokens_of_8": written,
+        "tokens_per_second_alone": statistics.median(alone),
         "tokens_per_second_at_once": statistics.median(together), "times": statistics.median(ratios),
         "times_lowest": min(ratios), "times_highest": max(ratios),
     }  # fmt: skip
 
 
 async def many(client: httpx.AsyncClient, tokens: int) -> dict[str, Any]:
-    asked = [body(n, SPECIALTIES, tokens) for n in range(MANY)]
+    asked = [body(n, SPECIALTIES, tokens, 1.0) for n in range(MANY)]
     began = time.perf_counter()
     found = await at_once(client, asked)
     wall = time.perf_counter() - began
@@ -129,13 +153,18 @@ def served(run: str, runs: Path) -> Iterator[str]:
 
 
 def trained(folder: Path) -> tuple[str, Path]:
-    words = ["run", str(ROOT / "recipes/llama_medical.sdn"), "--runs", str(folder), "--no-evaluate"]
-    settings = ["train.max_steps=2", "train.warmup_steps=0"]
-    for setting in settings:
-        words += ["--set", setting]
+    """Train the specialties; two steps are enough for adapters that cost what they cost."""
+    phases = "".join(PHASE.format(name=name) for name in SPECIALTIES)
+    adapters = "".join(f"    {name}: {{like: {SPECIALTIES[0]}}}\n" for name in SPECIALTIES[1:])
+    (folder / "bench.sdn").write_text(
+        RECIPE.format(first=SPECIALTIES[0], adapters=adapters) + phases, "utf-8"
+    )
+    row = {"question": QUESTIONS[0], "response": "The right coronary artery."}
+    (folder / "rows.jsonl").write_text(f"{json.dumps(row)}\n" * 4, encoding="utf-8")
+    words = ["run", str(folder / "bench.sdn"), "--runs", str(folder / "runs"), "--no-evaluate"]
     subprocess.run([*MEDRECIPE, *words], check=True, stdout=subprocess.DEVNULL)
-    (run,) = (folder / "llama_medical").iterdir()
-    return run.name, folder
+    (run,) = (folder / "runs" / "bench").iterdir()
+    return run.name, folder / "runs"
 
 
 def table(found: dict[str, Any]) -> str:
