@@ -15,6 +15,7 @@ from pipeline_dsl.plan.hashing import digest, file_digest
 
 COMMANDS = {
     "generate": ("--prompt", "heart"),
+    "serve": ("--port", "0"),
 }
 
 
