@@ -19,8 +19,9 @@ from pipeline_dsl.serving.shelf import Shelf, left_out, set_up
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _TURN = 0.05
-_SPARE = 5
-"""Seconds that answers have to be sent once their texts were ended."""
+_SPARE = 1.0
+"""Seconds that clients have to read what they are told of the end."""
+_BACKSTOP = 5
 
 
 class Server(uvicorn.Server):
@@ -33,6 +34,8 @@ class Server(uvicorn.Server):
 
     def __init__(self, shelf: Shelf, settings: Settings) -> None:
         self._shelf, self._settings = shelf, settings
+        self.hurried = False
+        """Whether a second signal came."""
         super().__init__(
             uvicorn.Config(
                 make_app(shelf, settings),
@@ -44,15 +47,22 @@ class Server(uvicorn.Server):
                 ws="none",
                 lifespan="on",
                 timeout_keep_alive=30,
-                timeout_graceful_shutdown=int(settings.grace) + _SPARE,
+                timeout_graceful_shutdown=int(settings.grace) + _BACKSTOP,
             )
         )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal: the first ends the server cleanly, the second at once."""
         if self.should_exit:
-            self.force_exit = True
-        super().handle_exit(sig, frame)
+            self.hurried = True
+        else:
+            super().handle_exit(sig, frame)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, and say so once requests are taken."""
+        await super().startup(sockets)
+        where = " and ".join(url_of(each) for each in sockets or ())
+        self._settings.say(f"serving {self._shelf.run.folder.id} on {where} (Ctrl-C ends it)")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more requests, and let those that are there finish within the grace."""
@@ -66,13 +76,16 @@ class Server(uvicorn.Server):
             ending.cancel()
 
     async def _end_texts(self) -> None:
-        """Fail what is still written when the grace is over or the second signal came."""
+        """Fail what is still written when the grace is over or the second signal came; then hang up."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self._settings.grace
-        while loop.time() < end and not self.force_exit:  # noqa: ASYNC110 - a signal sets it, at any point
+        while loop.time() < end and not self.hurried:  # noqa: ASYNC110 - a signal sets it, at any point
             await asyncio.sleep(_TURN)
         for worker in self._shelf.workers:
             worker.stop()
+        await asyncio.sleep(_SPARE)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
 
 def serve(run: FinishedRun, settings: Settings) -> bool:
@@ -83,10 +96,11 @@ def serve(run: FinishedRun, settings: Settings) -> bool:
     """
     with bound(settings.host, settings.port) as taken:
         shelf = set_up(run, settings)
-        try:
-            return _serve(shelf, settings, taken)
-        finally:
-            shelf.close()
+        with _quiet_signals():
+            try:
+                return _serve(shelf, settings, taken)
+            finally:
+                shelf.close()
 
 
 def _serve(shelf: Shelf, settings: Settings, taken: socket.socket) -> bool:
@@ -97,15 +111,16 @@ def _serve(shelf: Shelf, settings: Settings, taken: socket.socket) -> bool:
     if not settings.adapters and (missing := left_out(shelf.run, shelf)):
         settings.say(missing)
     settings.say(f"models: {', '.join(shelf.ids)}")
-    settings.say(f"serving {shelf.run.folder.id} on {url_of(taken)} (Ctrl-C ends it)")
-    with _quiet_signals():
-        server.run(sockets=[taken])
-    return not server.force_exit
+    server.run(sockets=[taken])
+    return not server.hurried
 
 
 @contextmanager
 def _quiet_signals() -> Iterator[None]:
-    """Have signals that uvicorn took, and raises again once it is done, end nothing else."""
+    """Let no signal end anything but the server, which takes them while it runs.
+
+    uvicorn raises those that it took once more when it is done, and another may come while memory is freed.
+    """
     before = {number: signal.signal(number, _ignored) for number in _SIGNALS}
     try:
         yield

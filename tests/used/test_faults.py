@@ -16,6 +16,7 @@ from pipeline_dsl.plan.hashing import digest, file_digest
 COMMANDS = {
     "generate": ("--prompt", "heart"),
     "export": ("--to", "merged", "--out", "OUT"),
+    "serve": ("--port", "0"),
 }
 
 

@@ -19,7 +19,12 @@ def next_token(logits: torch.Tensor, *, temperature: float, top_p: float, random
     """
     if temperature == 0:
         return int(logits.argmax())
-    likely, ids = (logits / temperature).softmax(-1).sort(descending=True, stable=True)
+    probabilities = (logits / temperature).softmax(-1)
+    if top_p >= 1:  # all may be drawn: there is nothing to sort for, which takes longest
+        reached = probabilities.double().cumsum(-1)
+        drawn = torch.searchsorted(reached, random_.random() * float(reached[-1]), right=True)
+        return min(int(drawn), len(reached) - 1)
+    likely, ids = probabilities.sort(descending=True, stable=True)
     cumulated = likely.double().cumsum(-1)
     kept = cumulated[cumulated - likely < top_p]
     drawn = torch.searchsorted(kept, random_.random() * float(kept[-1]), right=True)
