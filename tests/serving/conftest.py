@@ -114,13 +114,14 @@ class Serving:
     url: str
     shelf: Shelf
     server: Server
+    client: httpx.Client
     said: list[str] = field(default_factory=list)
 
     def post(self, path: str = "/v1/chat/completions", **words: Any) -> httpx.Response:
-        return httpx.post(self.url + path, timeout=60, **words)
+        return self.client.post(path, **words)
 
     def get(self, path: str, **words: Any) -> httpx.Response:
-        return httpx.get(self.url + path, timeout=60, **words)
+        return self.client.get(path, **words)
 
     def ask(self, text: str, **words: Any) -> httpx.Response:
         return self.post(json=TAUGHT.question(text, **words))
@@ -205,7 +206,9 @@ class Recited:
         fails: raised by a step that has something to write, as often as it says.
     """
 
-    def __init__(self, text: str, *, seconds: float = 0.0, fails: Iterator[Exception] | None = None) -> None:
+    def __init__(
+        self, text: str, *, seconds: float = 0.0, fails: Iterator[Exception | None] | None = None
+    ) -> None:
         self._text, self._seconds, self._fails = text, seconds, fails or iter(())
         self._places: dict[str, int] = {}
 
@@ -263,7 +266,9 @@ def serving(
             while not server.started:
                 assert thread.is_alive()
                 time.sleep(0.01)
-            yield Serving(url_of(address), shelf, server, said)
+            url = url_of(address)
+            with httpx.Client(base_url=url, timeout=60, trust_env=False, verify=False) as client:
+                yield Serving(url, shelf, server, client, said)
         finally:
             server.should_exit = True
             thread.join(20)
