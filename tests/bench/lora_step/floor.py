@@ -11,7 +11,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lora_step.meter import Meter
-from lora_step.packed import BUDGET, prepared, take, with_adapter
+from lora_step.packed import prepared, take, with_adapter
 from lora_step.texts import Ids
 from medrecipe_plugins.trainers._fast_step import FastStep
 
@@ -37,9 +37,9 @@ class Products(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def measure(folder: Path, steps: list[list[Ids]]) -> dict[str, float]:
+def measure(folder: Path, steps: list[list[Ids]], budget: int) -> dict[str, float]:
     """CPU seconds of the products of these steps, the first of which warms up."""
-    step = FastStep(with_adapter(folder), "cpu", BUDGET, share=True)
+    step = FastStep(with_adapter(folder), "cpu", budget, share=True)
     noted = []
     for samples in steps:
         with step.working(), Products() as products:

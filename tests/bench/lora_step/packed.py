@@ -18,15 +18,13 @@ from medrecipe_plugins.models.causal_lm import Options as ModelOptions
 from medrecipe_plugins.trainers._fast_step import FastStep
 from pipeline_dsl.api import LoadRequest, Prepared, StackLayer
 
-BUDGET = 4096
 
-
-def train(folder: Path, steps: list[list[Ids]], meter: Meter, *, share: bool = True) -> None:
-    """Train with packs of at most ``BUDGET`` tokens."""
+def train(folder: Path, steps: list[list[Ids]], meter: Meter, *, budget: int) -> None:
+    """Train with packs of at most ``budget`` tokens."""
     module = with_adapter(folder)
     trained = [p for p in module.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=shapes.LEARNING_RATE)
-    step = FastStep(module, "cpu", BUDGET, share=share)
+    step = FastStep(module, "cpu", budget, share=True)
     meter.begin()
     with step.working():
         for samples in steps:
