@@ -54,7 +54,8 @@ def measure(folder: Path, steps: list[list[Ids]], budget: int) -> dict[str, floa
         _run(products, kept)
     cpu = time.process_time() - began
     flops = sum(2 * a[0] * a[1] * b[1] for products in noted[1:] for (a, *_), (b, *_) in products)
-    return {"cpu_s": cpu, "products": sum(map(len, noted[1:])), "gflop": flops / 1e9}
+    tokens = sum(len(ids) for samples in steps[1:] for ids, _ in samples)
+    return {"cpu_s": cpu, "tokens": tokens, "products": sum(map(len, noted[1:])), "gflop": flops / 1e9}
 
 
 def _run(products: list[tuple[Operand, Operand]], kept: dict[Any, torch.Tensor], times: int = 1) -> None:

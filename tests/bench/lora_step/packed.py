@@ -46,6 +46,7 @@ def take(step: FastStep, samples: list[Prepared], meter: Meter) -> None:
         meter.extra["computed_tokens"] = meter.extra.get("computed_tokens", 0) + pack.ids.numel()
     meter.losses.append(total)
     meter.labels.append(items)
+    meter.tokens.append(sum(len(sample.ids) for sample in samples))
 
 
 def prepared(samples: list[Ids]) -> list[Prepared]:

@@ -21,7 +21,7 @@ from lora_step.texts import Ids
 
 
 class Counted(SFTTrainer):
-    """TRL's trainer, which counts label tokens."""
+    """TRL's trainer, which counts tokens."""
 
     def __init__(self, *, meter: Meter, **settings: Any) -> None:
         super().__init__(**settings)
@@ -31,6 +31,9 @@ class Counted(SFTTrainer):
     def get_batch_samples(self, *arguments: Any, **named: Any) -> Any:
         batches, items = super().get_batch_samples(*arguments, **named)
         self._meter.labels.append(sum(int((b["labels"][:, 1:] != -100).sum()) for b in batches))
+        self._meter.tokens.append(
+            sum(int(b.get("attention_mask", b["input_ids"]).ne(0).sum()) for b in batches)
+        )
         return batches, items
 
 
