@@ -1,7 +1,7 @@
 """One optimizer step with LoRA: medrecipe against what people use, on one model and the same tokens.
 
 python tests/bench/training.py [--rows M-mcq,M-translation] [--settings A,B,C,D,D1,E] [--steps N] [--repeats K]
-                               [--floor] [--data DIR] [--json FILE]
+                               [--packs N] [--budget TOKENS] [--floor] [--data DIR] [--json FILE]
 
 Rows are a model (S: 4 layers of 256, 32k tokens; M: 12 layers of 512, 16k tokens; L: Gemma 3 270M) and a kind of data
 (mcq: five options, an answer of a few tokens; text: all tokens learned; translation). Settings:
@@ -9,9 +9,10 @@ Rows are a model (S: 4 layers of 256, 32k tokens; M: 12 layers of 512, 16k token
 A   transformers and PEFT, padded to 512, loss over the logits of all positions
 B   the same, padded to the longest sample of a micro-batch
 C   TRL's SFTTrainer with bf16=True and its defaults, without gradient checkpointing
-D   the same with packing=True (micro-batches of one pack: larger ones attend over one long row)
+D   the same with packing=True, in micro-batches of --packs packs (1: TRL lays those of a micro-batch into one row and
+    attends over all of it, so that its default of 8 takes longer on a CPU)
 D1  the same with weights in bfloat16 and TRL's head at label positions alone, which TRL does on GPUs only
-E   medrecipe
+E   medrecipe, with at most --budget tokens at once
 
 Every setting works in a process of its own with one thread; settings take turns. The first step warms up. Figures are
 CPU seconds of the process (user + system, no wall time), label tokens a CPU second, and the peak of resident memory
@@ -55,7 +56,7 @@ def inside(what: str, row: str, folder: Path, asked: argparse.Namespace) -> dict
     if what == "floor":
         from lora_step import floor
 
-        return floor.measure(model, steps)
+        return floor.measure(model, steps, asked.budget)
     if what in ("A", "B"):
         from lora_step import padded
 
@@ -63,11 +64,12 @@ def inside(what: str, row: str, folder: Path, asked: argparse.Namespace) -> dict
     elif what == "E":
         from lora_step import packed
 
-        packed.train(model, steps, meter)
+        packed.train(model, steps, meter, budget=asked.budget)
     else:
         from lora_step import trl_runs
 
-        trl_runs.train(model, samples, micro_batch, meter, packing=what != "C", best=what == "D1")
+        size = micro_batch if what == "C" else asked.packs
+        trl_runs.train(model, samples, size, meter, packing=what != "C", best=what == "D1")
     return meter.report()
 
 
@@ -100,6 +102,7 @@ def child(what: str, row: str, folder: Path, asked: argparse.Namespace) -> dict[
     """One piece of work in a process of its own."""
     command = [sys.executable, "-W", "ignore", __file__, "--inside", what, "--rows", row]
     command += ["--folder", str(folder), "--steps", str(asked.steps), "--data", str(asked.data)]
+    command += ["--packs", str(asked.packs), "--budget", str(asked.budget)]
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
@@ -134,6 +137,8 @@ def main() -> int:
     parser.add_argument("--settings", default=SETTINGS)
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--packs", type=int, default=1, help="packs in a micro-batch of D and D1")
+    parser.add_argument("--budget", type=int, default=4096, help="most tokens that E computes at once")
     parser.add_argument("--floor", action="store_true", help="also the matrix products of E alone")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the public data")
     parser.add_argument("--json", type=Path)

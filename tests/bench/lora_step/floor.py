@@ -11,7 +11,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lora_step.meter import Meter
-from lora_step.packed import BUDGET, prepared, take, with_adapter
+from lora_step.packed import prepared, take, with_adapter
 from lora_step.texts import Ids
 from medrecipe_plugins.trainers._fast_step import FastStep
 
@@ -37,9 +37,9 @@ class Products(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def measure(folder: Path, steps: list[list[Ids]]) -> dict[str, float]:
+def measure(folder: Path, steps: list[list[Ids]], budget: int) -> dict[str, float]:
     """CPU seconds of the products of these steps, the first of which warms up."""
-    step = FastStep(with_adapter(folder), "cpu", BUDGET, share=True)
+    step = FastStep(with_adapter(folder), "cpu", budget, share=True)
     noted = []
     for samples in steps:
         with step.working(), Products() as products:
@@ -54,7 +54,8 @@ def measure(folder: Path, steps: list[list[Ids]]) -> dict[str, float]:
         _run(products, kept)
     cpu = time.process_time() - began
     flops = sum(2 * a[0] * a[1] * b[1] for products in noted[1:] for (a, *_), (b, *_) in products)
-    return {"cpu_s": cpu, "products": sum(map(len, noted[1:])), "gflop": flops / 1e9}
+    tokens = sum(len(ids) for samples in steps[1:] for ids, _ in samples)
+    return {"cpu_s": cpu, "tokens": tokens, "products": sum(map(len, noted[1:])), "gflop": flops / 1e9}
 
 
 def _run(products: list[tuple[Operand, Operand]], kept: dict[Any, torch.Tensor], times: int = 1) -> None:

@@ -18,15 +18,13 @@ from medrecipe_plugins.models.causal_lm import Options as ModelOptions
 from medrecipe_plugins.trainers._fast_step import FastStep
 from pipeline_dsl.api import LoadRequest, Prepared, StackLayer
 
-BUDGET = 4096
 
-
-def train(folder: Path, steps: list[list[Ids]], meter: Meter, *, share: bool = True) -> None:
-    """Train with packs of at most ``BUDGET`` tokens."""
+def train(folder: Path, steps: list[list[Ids]], meter: Meter, *, budget: int) -> None:
+    """Train with packs of at most ``budget`` tokens."""
     module = with_adapter(folder)
     trained = [p for p in module.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=shapes.LEARNING_RATE)
-    step = FastStep(module, "cpu", BUDGET, share=share)
+    step = FastStep(module, "cpu", budget, share=True)
     meter.begin()
     with step.working():
         for samples in steps:
@@ -48,6 +46,7 @@ def take(step: FastStep, samples: list[Prepared], meter: Meter) -> None:
         meter.extra["computed_tokens"] = meter.extra.get("computed_tokens", 0) + pack.ids.numel()
     meter.losses.append(total)
     meter.labels.append(items)
+    meter.tokens.append(sum(len(sample.ids) for sample in samples))
 
 
 def prepared(samples: list[Ids]) -> list[Prepared]:

@@ -39,6 +39,7 @@ def train(folder: Path, steps: list[list[Ids]], micro_batch: int, meter: Meter, 
         optimizer.zero_grad()
         meter.losses.append(total)
         meter.labels.append(items)
+        meter.tokens.append(sum(len(ids) for ids, _ in samples))
         meter.stepped()
 
 

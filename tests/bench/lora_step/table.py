@@ -5,6 +5,8 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
+from lora_step.shapes import SAMPLES_A_STEP
+
 TOLERANCE = 0.01
 """Relative difference of losses of the same samples."""
 
@@ -29,14 +31,15 @@ def text_of(row: dict[str, Any]) -> str:
     )
     lines = [
         head,
-        "     CPU s/step  labels/CPU s  peak MB  over loaded    loss  first step   E is faster [least, most]",
+        "   CPU s/16 samples  labels/CPU s  peak MB  over loaded    loss  first step   E is faster [least, most]",
     ]
+    tokens_a_step = SAMPLES_A_STEP * row["mean_length"]
     for name, runs in row["runs"].items():
         mid = {
             key: statistics.median(run[key] for run in runs) for key in runs[0] if key != "documents_cross"
         }
         line = (
-            f"{name:3} {mid['cpu_s'] / mid['steps']:11.3f} {mid['labels_a_cpu_s']:13.1f} {mid['peak_mb']:8.0f} "
+            f"{name:3} {mid['cpu_s_a_token'] * tokens_a_step:14.3f} {mid['labels_a_cpu_s']:13.1f} {mid['peak_mb']:8.0f} "
             f"{mid['peak_mb'] - mid['loaded_mb']:12.0f} {mid['loss']:8.4f} {mid['first_loss']:11.4f}"
         )
         if name != "E" and "E" in row["runs"]:
@@ -51,10 +54,8 @@ def text_of(row: dict[str, Any]) -> str:
     lines.append(f"losses agree to 1 %: {'yes' if agree(row) else 'NO'}")
     if "floor" in row:
         floor = row["floor"]
-        steps = next(iter(row["runs"].values()))[0]["steps"]
-        rate = floor["gflop"] / floor["cpu_s"]
         lines.append(
-            f"floor: {floor['cpu_s'] / steps:.3f} CPU s/step for the {floor['products'] / steps:.0f} matrix "
-            f"products of E ({rate:.0f} GFLOP/s)"
+            f"floor: {floor['cpu_s'] / floor['tokens'] * tokens_a_step:.3f} CPU s/16 samples for the matrix "
+            f"products of E ({floor['gflop'] / floor['cpu_s']:.0f} GFLOP/s)"
         )
     return "\n".join(lines) + "\n"

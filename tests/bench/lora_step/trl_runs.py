@@ -21,7 +21,7 @@ from lora_step.texts import Ids
 
 
 class Counted(SFTTrainer):
-    """TRL's trainer, which counts label tokens."""
+    """TRL's trainer, which counts tokens."""
 
     def __init__(self, *, meter: Meter, **settings: Any) -> None:
         super().__init__(**settings)
@@ -31,6 +31,9 @@ class Counted(SFTTrainer):
     def get_batch_samples(self, *arguments: Any, **named: Any) -> Any:
         batches, items = super().get_batch_samples(*arguments, **named)
         self._meter.labels.append(sum(int((b["labels"][:, 1:] != -100).sum()) for b in batches))
+        self._meter.tokens.append(
+            sum(int(b.get("attention_mask", b["input_ids"]).ne(0).sum()) for b in batches)
+        )
         return batches, items
 
 
@@ -65,7 +68,7 @@ class _Watch(TrainerCallback):
 def train(
     folder: Path, samples: list[Ids], micro_batch: int, meter: Meter, *, packing: bool, best: bool
 ) -> None:
-    """Train once over the samples; a packed micro-batch is one pack of ``MAX_LENGTH`` tokens.
+    """Train once over the samples, or packs of them of ``MAX_LENGTH`` tokens, ``micro_batch`` at once.
 
     The model is loaded as TRL loads it by name: in fp32, computed in bfloat16 by autocast; at its best in
     bfloat16. Samples are handed over as ids and labels, which is what prompts and completions become.
@@ -73,10 +76,10 @@ def train(
     data = datasets.Dataset.from_list(
         [{"input_ids": ids, "labels": [-100] * start + ids[start:]} for ids, start in samples]
     )
-    size, accumulated = micro_batch, shapes.SAMPLES_A_STEP // micro_batch
+    accumulated = shapes.SAMPLES_A_STEP // micro_batch
     if packing:
         packs, count = len(pack_dataset(data, shapes.MAX_LENGTH, "bfd")), len(samples)
-        size, accumulated = 1, max(1, round(packs * shapes.SAMPLES_A_STEP / count))
+        accumulated = max(1, round(packs * shapes.SAMPLES_A_STEP / count / micro_batch))
     dtype = torch.bfloat16 if best else torch.float32
     torch.manual_seed(1)
     with tempfile.TemporaryDirectory() as output:
@@ -86,7 +89,7 @@ def train(
             processing_class=AutoTokenizer.from_pretrained(folder),
             train_dataset=data,
             peft_config=lora_config(),
-            args=_config(output, size, accumulated, packing=packing),
+            args=_config(output, micro_batch, accumulated, packing=packing),
         )
         trainer.train()
     if packing:
