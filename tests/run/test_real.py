@@ -66,7 +66,7 @@ phases:
         mix |data, template, weight|
             terms, dictionary, 0.75
             texts, plain_text, 0.25
-        train: {{epochs: 6}}
+        train: {{use: lora_sft, epochs: 6}}
 """
 TEXTS = [{"text": f"고혈압은 혈압이 높은 병이다. {n} mmHg."} for n in (120, 130, 140, 150, 160, 170)]
 TERMS = [
