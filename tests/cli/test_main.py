@@ -159,7 +159,12 @@ def test_ctrl_c_is_130(medrecipe, failing):
 def test_ctrl_c_from_outside_is_130(tmp_path):
     command = [sys.executable, "-m", "pipeline_dsl.cli.main", "sdn", "to-json", "-"]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_ctrl_c,  # noqa: PLW1509 - no thread of ours forks meanwhile
     ) as child:
         assert child.stdin is not None
         child.stdin.write("a: 1\n")
@@ -169,6 +174,11 @@ def test_ctrl_c_from_outside_is_130(tmp_path):
         _, err = child.communicate(timeout=20)
     assert child.returncode == 130
     assert "Traceback" not in err
+
+
+def heed_ctrl_c() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_until_it_reads(pid: int) -> None:

@@ -10,7 +10,7 @@ import torch
 from medrecipe_plugins.models.causal_lm import CausalLM, Options
 from pipeline_dsl.api import BASE, Generation, LoadRequest, ModelError, Sample
 
-ARCHITECTURES = ["gemma3", "gemma3_multimodal", "llama", "phi3", "phi"]
+ARCHITECTURES = ["gemma3_multimodal", "llama", "phi3", "phi"]
 PROMPTS = ["word question:\nheart\n", "고혈압은", "The patient was given", "폐"]
 STRONG = {"r": 8, "alpha": 64}
 """Options of adapters whose effect shows in texts."""
@@ -82,7 +82,7 @@ def test_every_stack_of_a_shared_base_computes_what_it_computes_alone(
         assert (logits_of(shared, name) - expected).abs().max() <= 2e-5
 
 
-@pytest.mark.parametrize("architecture", ["gemma3", "phi"])
+@pytest.mark.parametrize("architecture", ["gemma3"])
 def test_texts_of_several_stacks_that_are_written_together_are_those_that_each_writes_alone(
     tiny_folder_of, stacks, siblings, architecture
 ) -> None:
