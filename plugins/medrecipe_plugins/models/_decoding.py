@@ -12,6 +12,7 @@ import torch
 from medrecipe_plugins.models._batch import Batch
 from medrecipe_plugins.models._batching import batches
 from medrecipe_plugins.models._observing import prompt_of
+from medrecipe_plugins.models._positions import turning_point
 from medrecipe_plugins.models._sampling import next_token
 from medrecipe_plugins.models._text_stream import TextStream
 from pipeline_dsl.api import DataError, Finish, Generation, ModelError, Piece
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 _PLACES = {"full_attention", "sliding_attention"}
 """Kinds of layers whose cache has a place a token, which is what ``Batch`` needs."""
-_LENGTH_DEPENDENT = {"longrope", "dynamic"}
-"""Rotary embeddings that change for a whole batch once its longest row is long."""
 
 
 class _Text:
@@ -31,9 +30,9 @@ class _Text:
     def __init__(self, request: Generation, prompt: list[int], limit: int, model: TorchCausalLM) -> None:
         self.request = request
         self.prompt = prompt
-        turn = _turning_point(model)
-        self.alone = turn is not None and len(prompt) + limit > turn
-        self._turn = turn
+        self._turn = turning_point(model.module.config.get_text_config())
+        self.alone = self._turn is not None and len(prompt) + limit > self._turn
+        """Written alone: what a text is must not depend on how long its neighbours are."""
         self._limit = limit
         self._ends = model.ends
         self._random = random.Random(request.seed)  # noqa: S311 - sampling of text, no secret
@@ -161,21 +160,6 @@ def _decode(tokenizer: Any) -> Any:
         return str(tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
     return decode
-
-
-def _turning_point(model: TorchCausalLM) -> int | None:
-    """Number of tokens past which all embeddings of a batch change; None where they never do.
-
-    Texts that may come there are written alone: what one is must not depend on how long its neighbours are.
-    """
-    config = model.module.config.get_text_config()
-    rope = getattr(config, "rope_parameters", None) or {}
-    kinds = [rope, *(part for part in rope.values() if isinstance(part, dict))]
-    if not any(part.get("rope_type") in _LENGTH_DEPENDENT for part in kinds):
-        return None
-    bounds = [part.get("original_max_position_embeddings") for part in kinds]
-    bounds.append(getattr(config, "original_max_position_embeddings", None))
-    return next((int(bound) for bound in bounds if bound), 0)
 
 
 def _refuse_other_caches(model: TorchCausalLM) -> None:

@@ -10,9 +10,9 @@ import torch
 
 from medrecipe_plugins.models._packed_attention import packed_attention
 from medrecipe_plugins.models._packs import Pack, packs_of
+from medrecipe_plugins.models._positions import turning_point
 from pipeline_dsl.api import Prepared
 
-_LENGTH_DEPENDENT = {"longrope", "dynamic"}
 _LOGITS = 2**22
 """Numbers in one chunk of logits: 16 MiB in float32."""
 _EXACT, _ROUNDED = 1e-4, 2e-2
@@ -119,20 +119,11 @@ def obstacle(module: Any, longest: int) -> str | None:
         return f"it has layers of {', '.join(sorted(others))}"
     if getattr(config, "attn_logit_softcapping", None):
         return "its attention caps logits"
-    if _changes_with_length(config, longest):
+    turn = turning_point(config)
+    if turn is not None and longest > turn:
         return "its position embeddings change with the length of a batch"
     return None
 
 
 def _base_of(module: Any) -> Any:
     return module.get_base_model() if hasattr(module, "get_base_model") else module
-
-
-def _changes_with_length(config: Any, longest: int) -> bool:
-    rope = getattr(config, "rope_parameters", None) or {}
-    kinds = [rope, *(part for part in rope.values() if isinstance(part, dict))]
-    if not any(part.get("rope_type") in _LENGTH_DEPENDENT for part in kinds):
-        return False
-    bounds = [part.get("original_max_position_embeddings") for part in kinds]
-    bounds.append(getattr(config, "original_max_position_embeddings", None))
-    return longest > next((int(bound) for bound in bounds if bound), 0)
