@@ -102,6 +102,28 @@ class Related:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """One change of a text: what stands at ``span`` becomes ``text``; an empty span is an insertion."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fix:
+    """A change that removes a finding.
+
+    ``safe`` says that what the author meant is certain, so that ``check --fix`` may make the change unasked.
+    """
+
+    message: str
+    """What it does, in the imperative: ``write `learning_rate```."""
+    edits: tuple[Edit, ...]
+    """Of one source, in order, without overlap."""
+    safe: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
     """One finding. ``message`` states the fact, ``reason`` says why it matters, ``help`` what to write."""
 
@@ -112,6 +134,8 @@ class Diagnostic:
     help: str | None = None
     reason: str | None = None
     related: tuple[Related, ...] = ()
+    fixes: tuple[Fix, ...] = ()
+    """Ways out, the likeliest first."""
 
     @property
     def is_error(self) -> bool:

@@ -203,13 +203,20 @@ class Recited:
     Args:
         text: what it writes; then it ends.
         seconds: how long a step takes.
+        waits: the first step waits until it is set, 30 s at most.
         fails: raised by a step that has something to write, as often as it says.
     """
 
     def __init__(
-        self, text: str, *, seconds: float = 0.0, fails: Iterator[Exception | None] | None = None
+        self,
+        text: str,
+        *,
+        seconds: float = 0.0,
+        waits: threading.Event | None = None,
+        fails: Iterator[Exception | None] | None = None,
     ) -> None:
         self._text, self._seconds, self._fails = text, seconds, fails or iter(())
+        self._waits = waits
         self._places: dict[str, int] = {}
 
     def add(self, request: Generation) -> int:
@@ -223,6 +230,8 @@ class Recited:
         if self._places and (error := next(self._fails, None)):
             raise error
         time.sleep(self._seconds)
+        if self._waits is not None:
+            self._waits.wait(30)
         pieces = []
         for name, place in self._places.items():
             finish = "stop" if place + 1 == len(self._text) else None

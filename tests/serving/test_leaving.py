@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import threading
 from contextlib import closing
+from functools import partial
 
 import pytest
 
@@ -33,6 +35,14 @@ def narrow(serve):
         yield server
 
 
+@pytest.fixture
+def held(serve, recited):
+    """One slot and one place to wait, and what ends the first answer: until then it takes as long as it needs."""
+    waits = threading.Event()
+    with serve(slots=1, queue=1, decoder=partial(recited, "ok", waits=waits)) as server:
+        yield server, waits.set
+
+
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("end", [cut, socket.socket.close], ids=["reset", "closed"])
 def test_a_client_that_goes_away_frees_its_slot(narrow, taught, stream, end):
@@ -45,28 +55,33 @@ def test_a_client_that_goes_away_frees_its_slot(narrow, taught, stream, end):
     assert narrow.answer("heart", max_tokens=12) == "심장"
 
 
-def test_a_client_that_goes_away_while_it_waits_leaves_the_queue(narrow, taught):
-    with closing(sent(narrow, taught.question("a", **taught.long))) as first:
-        narrow.becomes((1, 0))
-        second = sent(narrow, taught.question("heart"))
-        narrow.becomes((1, 1))
+def test_a_client_that_goes_away_while_it_waits_leaves_the_queue(held, taught):
+    server, let_go = held
+    with closing(sent(server, taught.question("a"))) as first:
+        server.becomes((1, 0))
+        second = sent(server, taught.question("heart"))
+        server.becomes((1, 1))
         cut(second)
-        narrow.becomes((1, 0))
+        server.becomes((1, 0))
+        let_go()
         assert first.recv(20).startswith(b"HTTP/1.1 200")
 
 
-def test_a_full_queue_is_429_with_a_time_to_come_back_and_nobody_waits_in_vain(narrow, taught):
-    with closing(sent(narrow, taught.question("a", **taught.long))) as first:
-        narrow.becomes((1, 0))
-        with closing(sent(narrow, taught.question("heart", max_tokens=12))) as second:
-            narrow.becomes((1, 1))
-            for stream in (False, True):
-                refused = narrow.ask("lung", stream=stream)
-                assert (refused.status_code, refused.json()["error"]["type"]) == (429, "rate_limit_error")
-                assert refused.headers["retry-after"] == "1"
-            backend = narrow.post("/api/v1/chat", json={"message": "열이 나요"})
-            assert (backend.status_code, list(backend.json())) == (429, ["detail"])
-            assert first.recv(20).startswith(b"HTTP/1.1 200")
+def test_a_full_queue_is_429_with_a_time_to_come_back_and_nobody_waits_in_vain(held, taught):
+    server, let_go = held
+    with closing(sent(server, taught.question("a"))) as first:
+        server.becomes((1, 0))
+        second = sent(server, taught.question("heart"))
+        server.becomes((1, 1))
+        for stream in (False, True):
+            refused = server.ask("lung", stream=stream)
+            assert (refused.status_code, refused.json()["error"]["type"]) == (429, "rate_limit_error")
+            assert refused.headers["retry-after"] == "1"
+        backend = server.post("/api/v1/chat", json={"message": "열이 나요"})
+        assert (backend.status_code, list(backend.json())) == (429, ["detail"])
+        let_go()
+        assert first.recv(20).startswith(b"HTTP/1.1 200")
+        with closing(second):
             assert second.recv(20).startswith(b"HTTP/1.1 200")
 
 
