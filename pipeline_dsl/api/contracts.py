@@ -95,7 +95,9 @@ class Model(Protocol):
 
     One that can add tokens to its vocabulary has a method more, after ``prepare``:
     ``fertility(samples) -> Fertility | None``, None where it adds none. One that knows its licence has
-    ``licence() -> Licence | None``.
+    ``licence() -> Licence | None``. One that chooses the number format of its weights has
+    ``precision(device) -> Precision``; what it chose stands as its option ``dtype`` in the plan of a run, so
+    that other machines open that run in the same numbers.
     """
 
     quantisation: str
@@ -248,6 +250,8 @@ class Trainer(Protocol):
 
     One that knows how many checkpoints it may have on disk at once has a method more, by which disk space is
     estimated: ``checkpoints() -> int``.
+
+    One that says for the plan how it goes about a model, in a few words, has ``manner(shape) -> str``.
 
     One that prepares in constant memory has a method more, called where its samples are kept on disk:
     ``prepare_all(model, samples: Iterable[Sample]) -> Iterator[Preparation]``. What it yields, put together,

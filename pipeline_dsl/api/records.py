@@ -143,6 +143,15 @@ class ModelIdentity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Precision:
+    """The number format of a base's weights on a device."""
+
+    dtype: str
+    reason: str = ""
+    """Why, where it was chosen and not asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Licence:
     """Under what terms a base may be used, as its makers published them."""
 
@@ -182,6 +191,22 @@ class Fertility:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Packing:
+    """Whether samples can go through a model one after another, without padding."""
+
+    obstacle: str = ""
+    """Why not; "" where they can."""
+    longest: int | None = None
+    """Tokens that a sample may have at most; None for any number of them."""
+
+    def refusal(self, longest: int) -> str | None:
+        """Return why samples of at most ``longest`` tokens cannot; None where they can."""
+        if not self.obstacle and self.longest is not None and longest > self.longest:
+            return "its position embeddings change with the length of a batch"
+        return self.obstacle or None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelShape:
     """Real module shapes of a model, read without its weights."""
 
@@ -194,6 +219,8 @@ class ModelShape:
     """Prefixes that adapters leave out unless asked: the vision tower of a multimodal model."""
     new_rows: NewRows | None = None
     """Set where the recipe adds tokens; ``parameters`` and ``vocabulary`` include them."""
+    packing: Packing | None = None
+    """None where nothing is known about it."""
     note: str = ""
     """Where the shapes are from, for people, unless they are from the model's own files."""
 

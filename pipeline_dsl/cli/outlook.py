@@ -95,7 +95,8 @@ def _base(plan: Plan) -> str:
         return f"{plan.model.options.get('name') or plan.model.name} (not here yet)"
     revision = f" at {plan.base.revision[:12]}" if plan.base.revision else ""
     quantisation = f", {plan.base.quantisation}" if plan.base.quantisation else ""
-    return f"{plan.base.name}{revision}, {plan.base.architecture}{quantisation}"
+    dtype = f", {plan.base.dtype}" if plan.base.dtype else ""
+    return f"{plan.base.name}{revision}, {plan.base.architecture}{quantisation}{dtype}"
 
 
 def _fertility(known: Fertility) -> str:
@@ -110,6 +111,8 @@ def _details(plan: Plan, phase: PhasePlan) -> Iterator[tuple[str, str]]:
     yield "stack", _stack(phase)
     if phase.estimate.trainable_parameters is not None:
         yield "trains", _parameters(phase.estimate)
+    if phase.estimate.manner:
+        yield "", phase.estimate.manner
     yield "data", ", ".join(f"{mix.data} {100 * mix.weight:.3g} %" for mix in phase.mix)
     yield "", _amounts(phase.estimate)
     yield "prepared", _prepared(phase)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pipeline_dsl.api.contracts import Adapter, Model, Trainer
 from pipeline_dsl.api.errors import DataError, MachineError, ModelError
-from pipeline_dsl.api.records import Fertility, ModelShape, Prepared, Sample
+from pipeline_dsl.api.records import Fertility, ModelShape, Precision, Prepared, Sample
 from pipeline_dsl.plan.choose import make
 from pipeline_dsl.plan.hashing import fingerprint
 from pipeline_dsl.plan.mix import PhaseSamples, Pool, render
@@ -45,7 +45,8 @@ def identify(plan: Plan, catalog: Catalog, say: Callable[[str], None]) -> Plan:
     model: Model = make(catalog, plan.model)
     device = model.device(plan.device)
     model.prepare(say)
-    return fingerprint(replace(plan, device=device, base=model.identity(device)))
+    settled = _settled(plan, model, device)
+    return fingerprint(replace(settled, device=device, base=model.identity(device)))
 
 
 def estimate(plan: Plan, catalog: Catalog, say: Callable[[str], None]) -> Plan:
@@ -62,6 +63,8 @@ def estimate(plan: Plan, catalog: Catalog, say: Callable[[str], None]) -> Plan:
     device = _known(partial(model.device, plan.device), _BASE, missing)
     base = None if device is None else _known(partial(model.identity, device), _BASE, missing)
     shape = _known(model.shape, "trained parameters", missing)
+    if device and base:
+        plan = _settled(plan, model, device, say)
     for reason, what in missing.items():
         say(f"not known yet: {', '.join(what)} ({reason})")
     if shape is not None and shape.note:
@@ -69,6 +72,18 @@ def estimate(plan: Plan, catalog: Catalog, say: Callable[[str], None]) -> Plan:
     planned = fingerprint(replace(plan, device=device if device and base else plan.device, base=base))
     phases = tuple(with_estimate(p, _phase(planned, p, catalog, shape)) for p in planned.phases)
     return replace(planned, phases=phases, fertility=_fertility(planned, model, catalog))
+
+
+def _settled(plan: Plan, model: Model, device: str, say: Callable[[str], None] | None = None) -> Plan:
+    """Return the plan with the number format that the base chose for its weights, and ``say`` why."""
+    ask = getattr(model, "precision", None)
+    if ask is None:
+        return plan
+    precision: Precision = ask(device)
+    if say is not None and precision.reason:
+        say(f"weights in {precision.dtype}: {precision.reason}")
+    options = {**plan.model.options, "dtype": precision.dtype}
+    return replace(plan, model=replace(plan.model, options=options))
 
 
 def _fertility(plan: Plan, model: Model, catalog: Catalog) -> Fertility | None:
@@ -97,8 +112,14 @@ def _phase(plan: Plan, phase: PhasePlan, catalog: Catalog, shape: ModelShape | N
         tokens=None if samples is None or plan.base is None else _tokens(plan, samples.epoch(0), catalog),
         trainable_parameters=sum(counts[name] for name in phase.trained) if shape else None,
         total_parameters=shape.parameters + sum(counts[name] for name in attached) if shape else None,
+        manner=_manner(trainer, shape),
         prepared=tuple(state for state, _ in rows),
     )
+
+
+def _manner(trainer: Trainer, shape: ModelShape | None) -> str:
+    ask = getattr(trainer, "manner", None)
+    return str(ask(shape)) if ask and shape is not None else ""
 
 
 def _row(

@@ -156,6 +156,8 @@ class Estimate:
     """Tokens an epoch, prompts included."""
     trainable_parameters: int | None = None
     total_parameters: int | None = None
+    manner: str = ""
+    """How the trainer goes about such a model, where it says so."""
     prepared: tuple[str, ...] = ()
     """Of each row of the mix, what becomes of its prepared data; the words are those of ``estimate``."""
 

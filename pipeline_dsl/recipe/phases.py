@@ -28,7 +28,7 @@ PHASE_KEYS = ("after", "task", "stack", "mix", "stages", "train", "retain", "hoo
 STACK_COLUMNS = ("adapter", "role")
 MIX_COLUMNS = ("data", "template", "weight", "limit", "repeat")
 HOOK_COLUMNS = ("on", "every", "when", "do")
-DEFAULT_TRAINER = "trainer"
+DEFAULT_TRAINER = "lora_sft"
 ROLES: tuple[Role, ...] = get_args(Role)
 TRAINED: tuple[Role, ...] = ("train", "continue")
 

@@ -1,18 +1,20 @@
 """One optimizer step with LoRA: medrecipe against what people use, on one model and the same tokens.
 
 python tests/bench/training.py [--rows M-mcq,M-translation] [--settings A,B,C,D,D1,E] [--steps N] [--repeats K]
-                               [--packs N] [--budget TOKENS] [--floor] [--data DIR] [--json FILE]
+                               [--packs N] [--budget TOKENS] [--dtype NAME] [--floor] [--data DIR] [--json FILE]
 
 Rows are a model (S: 4 layers of 256, 32k tokens; M: 12 layers of 512, 16k tokens; L: Gemma 3 270M) and a kind of data
 (mcq: five options, an answer of a few tokens; text: all tokens learned; translation). Settings:
 
 A   transformers and PEFT, padded to 512, loss over the logits of all positions
 B   the same, padded to the longest sample of a micro-batch
-C   TRL's SFTTrainer with bf16=True and its defaults, without gradient checkpointing
+C   TRL's SFTTrainer with its defaults (bf16=True), without gradient checkpointing
 D   the same with packing=True, in micro-batches of --packs packs (1: TRL lays those of a micro-batch into one row and
     attends over all of it, so that its default of 8 takes longer on a CPU)
 D1  the same with weights in bfloat16 and TRL's head at label positions alone, which TRL does on GPUs only
 E   medrecipe, with at most --budget tokens at once
+
+Where this CPU is not faster in bfloat16, all of them compute in float32 (--dtype says otherwise).
 
 Every setting works in a process of its own with one thread; settings take turns. The first step warms up. Figures are
 CPU seconds of the process (user + system, no wall time), label tokens a CPU second, and the peak of resident memory
@@ -56,20 +58,22 @@ def inside(what: str, row: str, folder: Path, asked: argparse.Namespace) -> dict
     if what == "floor":
         from lora_step import floor
 
-        return floor.measure(model, steps, asked.budget)
+        return floor.measure(model, steps, asked.budget, asked.dtype)
     if what in ("A", "B"):
         from lora_step import padded
 
-        padded.train(model, steps, micro_batch, meter, to=shapes.MAX_LENGTH if what == "A" else None)
+        padded.train(
+            model, steps, micro_batch, meter, to=shapes.MAX_LENGTH if what == "A" else None, dtype=asked.dtype
+        )
     elif what == "E":
         from lora_step import packed
 
-        packed.train(model, steps, meter, budget=asked.budget)
+        packed.train(model, samples, meter, budget=asked.budget, dtype=asked.dtype)
     else:
         from lora_step import trl_runs
 
         size = micro_batch if what == "C" else asked.packs
-        trl_runs.train(model, samples, size, meter, packing=what != "C", best=what == "D1")
+        trl_runs.train(model, samples, size, meter, packing=what != "C", best=what == "D1", dtype=asked.dtype)
     return meter.report()
 
 
@@ -102,7 +106,7 @@ def child(what: str, row: str, folder: Path, asked: argparse.Namespace) -> dict[
     """One piece of work in a process of its own."""
     command = [sys.executable, "-W", "ignore", __file__, "--inside", what, "--rows", row]
     command += ["--folder", str(folder), "--steps", str(asked.steps), "--data", str(asked.data)]
-    command += ["--packs", str(asked.packs), "--budget", str(asked.budget)]
+    command += ["--packs", str(asked.packs), "--budget", str(asked.budget), "--dtype", asked.dtype]
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
@@ -139,6 +143,9 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--packs", type=int, default=1, help="packs in a micro-batch of D and D1")
     parser.add_argument("--budget", type=int, default=4096, help="most tokens that E computes at once")
+    parser.add_argument(
+        "--dtype", default="auto", choices=("auto", "bfloat16", "float32"), help="of weights and products"
+    )
     parser.add_argument("--floor", action="store_true", help="also the matrix products of E alone")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the public data")
     parser.add_argument("--json", type=Path)
@@ -148,6 +155,12 @@ def main() -> int:
     if asked.inside:
         print("\n" + json.dumps(inside(asked.inside, asked.rows, asked.folder, asked)))
         return 0
+    if asked.dtype == "auto":
+        from medrecipe_plugins.models._machine import choose_precision
+
+        precision = choose_precision("auto", "cpu")
+        asked.dtype = precision.dtype
+        print(f"all settings in {precision.dtype}: {precision.reason}\n")
     figures = []
     for row in asked.rows.split(","):
         with tempfile.TemporaryDirectory() as temporary:

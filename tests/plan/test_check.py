@@ -181,7 +181,7 @@ def test_case_67_with_every_plugin_blocked_check_still_says_which_names_are_unkn
         "dictionary",
         "perplexity",
         "exact_match",
-        "trainer",
+        "lora_sft",
     ):
         assert f"`{name}`" in told
 

@@ -118,7 +118,7 @@ def test_defaults_are_filled_in(load: Load, small: str) -> None:
     assert recipe.name.name == "recipe"
     assert (recipe.edition, recipe.seed, recipe.device, recipe.executor.name) == (1, 42, "auto", "inline")
     assert (recipe.trackers, recipe.hooks, recipe.tags, recipe.plugins) == ((), (), (), ())
-    assert recipe.phases[0].train.name == "trainer"
+    assert recipe.phases[0].train.name == "lora_sft"
     assert recipe.phases[0].seed is None
 
 

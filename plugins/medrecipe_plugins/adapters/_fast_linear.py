@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from peft import LoraConfig
@@ -23,6 +23,18 @@ def use_fast_layers(config: LoraConfig) -> None:
     Not for quantised bases, whose layers are linear layers of another kind.
     """
     config._register_custom_module({torch.nn.Linear: FastLinear})  # noqa: SLF001 - PEFT documents it so
+
+
+class _Parts(NamedTuple):
+    """What a step takes beside its input."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor | None
+    lora_a: torch.Tensor
+    lora_b: torch.Tensor
+    scale: float
+    dropout: float
+    frozen: Pair | None
 
 
 @contextmanager
@@ -46,8 +58,8 @@ class FastLinear(Linear):  # type: ignore[misc]  # PEFT is not followed
     pass makes the gradients of the trained factors and of the input, nothing else.
     """
 
-    _trained: str | None = None
-    _frozen: Pair | None = None
+    _parts: _Parts | None = None
+    """None outside of ``quick`` and where PEFT's own forward is to be."""
 
     def begin(self) -> None:
         """See which adapters are trained; where that is not exactly one plain adapter, stay as PEFT is."""
@@ -57,35 +69,33 @@ class FastLinear(Linear):  # type: ignore[misc]  # PEFT is not followed
         base = self.base_layer
         if len(trained) != 1 or not plain or type(base) is not torch.nn.Linear or base.weight.requires_grad:
             return
-        self._trained = trained[0]
-        self._frozen = self._concatenated([name for name in active if name != trained[0]])
+        (name,) = trained
+        self._parts = _Parts(
+            weight=base.weight,
+            bias=base.bias,
+            lora_a=self.lora_A[name].weight,
+            lora_b=self.lora_B[name].weight,
+            scale=float(self.scaling[name]),
+            dropout=float(getattr(self.lora_dropout[name], "p", 0.0)),
+            frozen=self._concatenated([other for other in active if other != name]),
+        )
 
     def end(self) -> None:
         """Be PEFT's layer again."""
-        self._trained = self._frozen = None
+        self._parts = None
 
     def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Return the layer's output, (…, outputs)."""
-        name = self._trained
+        parts = self._parts
         if (
-            name is None
+            parts is None
             or not (self.training and torch.is_grad_enabled())
             or self.disable_adapters
             or self.merged
         ):
             result: torch.Tensor = super().forward(x, *args, **kwargs)
             return result
-        base, dropout = self.base_layer, self.lora_dropout[name]
-        flat = _Step.apply(
-            x.reshape(-1, x.shape[-1]),
-            base.weight,
-            base.bias,
-            self.lora_A[name].weight,
-            self.lora_B[name].weight,
-            float(self.scaling[name]),
-            float(getattr(dropout, "p", 0.0)),
-            self._frozen,
-        )
+        flat = _Step.apply(x.reshape(-1, x.shape[-1]), *parts)
         return flat.unflatten(0, x.shape[:-1])
 
     def _concatenated(self, names: list[str]) -> Pair | None:

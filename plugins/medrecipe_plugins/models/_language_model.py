@@ -146,9 +146,9 @@ class TorchCausalLM:
         Right is what agrees with the model's own forward on the first samples for which it is asked, and so
         long as its longest sample is no longer than what its position embeddings bear.
         """
-        from medrecipe_plugins.models._packed import PackedForward, obstacle
+        from medrecipe_plugins.models._packed import PackedForward, packing
 
-        if not samples or obstacle(self.module, max(len(sample.ids) for sample in samples)):
+        if not samples or packing(self.module).refusal(max(len(sample.ids) for sample in samples)):
             return None
         forward = PackedForward(self.module, self.device)
         if self._packs_agree is None:

@@ -11,7 +11,7 @@ import torch
 from medrecipe_plugins.models._packed_attention import packed_attention
 from medrecipe_plugins.models._packs import Pack, packs_of
 from medrecipe_plugins.models._positions import turning_point
-from pipeline_dsl.api import Prepared
+from pipeline_dsl.api import Packing, Prepared
 
 _LOGITS = 2**22
 """Numbers in one chunk of logits: 16 MiB in float32."""
@@ -101,28 +101,20 @@ class PackedForward:
         )
 
 
-def obstacle(module: Any, longest: int) -> str | None:
-    """Return why packs cannot be used with a model, None where nothing is known against it.
-
-    Args:
-        module: the model.
-        longest: tokens that a sample may have.
-    """
+def packing(module: Any) -> Packing:
+    """Return what is known of a model, with weights or without, that speaks against packs."""
     base = _base_of(module)
     if not hasattr(base, "get_decoder") or not hasattr(base, "set_attn_implementation"):
-        return "it is no language model that transformers knows"
+        return Packing(obstacle="it is no language model that transformers knows")
     config = base.config.get_text_config()
     if type(base.get_output_embeddings()) is not torch.nn.Linear:
-        return "its output layer is no plain linear layer"
+        return Packing(obstacle="its output layer is no plain linear layer")
     others = set(getattr(config, "layer_types", None) or ()) - {"full_attention", "sliding_attention"}
     if others:
-        return f"it has layers of {', '.join(sorted(others))}"
+        return Packing(obstacle=f"it has layers of {', '.join(sorted(others))}")
     if getattr(config, "attn_logit_softcapping", None):
-        return "its attention caps logits"
-    turn = turning_point(config)
-    if turn is not None and longest > turn:
-        return "its position embeddings change with the length of a batch"
-    return None
+        return Packing(obstacle="its attention caps logits")
+    return Packing(longest=turning_point(config))
 
 
 def _base_of(module: Any) -> Any:

@@ -9,6 +9,7 @@ import torch
 from medrecipe_plugins.models import _new_rows
 from medrecipe_plugins.models._checkpoint import Checkpoint
 from medrecipe_plugins.models._loading import load_base_tokenizer, load_config, model_class
+from medrecipe_plugins.models._packed import packing
 from medrecipe_plugins.models._quiet import quiet_libraries
 from pipeline_dsl.api import LinearShape, ModelShape, NewRows
 
@@ -47,6 +48,7 @@ def shape_of_config(config: Any, *, added: int = 0, tokens: int | None = None, n
         vocabulary=int(module.get_input_embeddings().num_embeddings),
         skipped=not_text(module),
         new_rows=_new_rows_of(module, added) if added else None,
+        packing=packing(module),
         note=note,
     )
 

@@ -15,6 +15,7 @@ from pipeline_dsl.api import (
     ModelError,
     ModelIdentity,
     ModelShape,
+    Precision,
     Provider,
     Sample,
     hookimpl,
@@ -35,7 +36,8 @@ class Options:
     folder: str | None = option(None, path=True, doc="a local folder in the hub's layout, instead of a name")
     revision: str = option("main", doc="branch, tag or commit on the hub")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = option(
-        "auto", doc="number format of the weights; auto is bfloat16 on a GPU that has it, else float32"
+        "auto",
+        doc="number format of the weights; auto is bfloat16 where the device is faster in it",
     )
     quantization: Literal["nf4", "fp4", "int8"] | None = option(
         None, doc="keep the linear layers in 4 or 8 bits (bitsandbytes); nothing is merged into such a base"
@@ -84,6 +86,12 @@ class CausalLM:
         _checkpoint.verify(
             _causal_lm.locate(self.options, say), self.options.dtype, self.options.compute_dtype
         )
+
+    def precision(self, device: str) -> Precision:
+        """Return the number format of its weights on a device, or raise MachineError."""
+        from medrecipe_plugins.models import _machine
+
+        return _machine.choose_precision(self.options.dtype, device)
 
     def identity(self, device: str) -> ModelIdentity:
         """Return what makes it this base; after ``prepare``."""

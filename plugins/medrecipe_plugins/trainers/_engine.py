@@ -58,6 +58,7 @@ class EventTrainer(ResumingTrainer):
         self._work = work
         self._step = work.step
         self._rehearsed = not work.rehearse
+        self._trained = tuple(_weights.trainable(self.model).values())
 
     def get_train_dataloader(self) -> Any:
         """The micro-batches of the current epoch."""
@@ -118,10 +119,27 @@ class EventTrainer(ResumingTrainer):
         total = torch.zeros(())
         for inputs in batches:
             parts = self._work.objective.parts(inputs, size)
-            losses = [super(EventTrainer, self).training_step(model, dict(part), items) for part in parts]
+            losses = [self._learn(model, part, items) for part in parts]
             total = sum(losses[1:], losses[0])
             self._step.loss += float(total)
         return total
+
+    def _learn(self, model: torch.nn.Module, part: Inputs, items: Any) -> torch.Tensor:
+        """Forward and backward of a part, as the parent has it for one device.
+
+        The parent sets the mode of every module each time, which takes as long as a small model's forward.
+        """
+        if not model.training:
+            model.train()
+        loss = self.compute_loss(model, self._prepare_inputs(dict(part)), num_items_in_batch=items)
+        self.accelerator.backward(loss)
+        return loss.detach()
+
+    def _clip_grad_norm(self, model: torch.nn.Module) -> torch.Tensor:  # noqa: ARG002 - the parent's signature
+        """Scale the gradients to ``max_grad_norm`` by the norm that ``training_step`` has looked at."""
+        norm = torch.tensor(self._step.grad_norm, device=self.args.device)
+        torch.nn.utils.clip_grads_with_norm_(self._trained, self.args.max_grad_norm, norm)
+        return norm
 
     def _again(self, model: torch.nn.Module, items: Any) -> torch.Tensor:
         """Begin the optimizer step anew, up to the micro-batch in work."""
@@ -168,7 +186,7 @@ class EventTrainer(ResumingTrainer):
         )
 
     def _look_at_gradients(self) -> None:
-        gradients = [p.grad for p in _weights.trainable(self.model).values() if p.grad is not None]
+        gradients = [p.grad for p in self._trained if p.grad is not None]
         self._step.grad_norm = float(torch.nn.utils.get_total_norm(gradients))
         if not math.isfinite(self._step.grad_norm):
             raise self._not_finite("the gradient")

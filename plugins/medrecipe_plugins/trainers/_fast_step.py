@@ -11,7 +11,7 @@ import torch
 from medrecipe_plugins.adapters._fast_linear import quick
 from medrecipe_plugins.models._last_layer import last_layer_at_labels
 from medrecipe_plugins.models._observing import evaluating
-from medrecipe_plugins.models._packed import PackedForward, obstacle
+from medrecipe_plugins.models._packed import PackedForward, packing
 from medrecipe_plugins.models._packs import Pack
 from medrecipe_plugins.trainers._label_loss import LabelLoss
 from pipeline_dsl.api import Prepared
@@ -65,7 +65,7 @@ def why_not(module: Any, longest: int) -> str | None:
         module: the model.
         longest: tokens that a sample may have.
     """
-    found = obstacle(module, longest)
+    found = packing(module).refusal(longest)
     if found is not None:
         return found
     base = module.get_base_model() if hasattr(module, "get_base_model") else module

@@ -21,8 +21,7 @@ def run(job: TrainJob, options: Options) -> TrainOutcome:
     reason = why_not(module, options.max_length)
     step = None
     if reason is None:
-        budget = options.max_tokens or options.batch_size * options.max_length
-        step = FastStep(module, job.model.device, budget, share=options.share_prefixes)
+        step = FastStep(module, job.model.device, options.budget, share=options.share_prefixes)
         samples = _first(job)
         differs = step.disagreement(samples) if samples else None
         reason = f"on its first samples they give {differs}" if differs else None

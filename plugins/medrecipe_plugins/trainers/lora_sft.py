@@ -11,16 +11,14 @@ from medrecipe_plugins.trainers.trainer import Options as TrainerOptions
 from pipeline_dsl.api import Provider, hookimpl, option
 
 if TYPE_CHECKING:
-    from pipeline_dsl.api import TrainJob, TrainOutcome
+    from pipeline_dsl.api import ModelShape, TrainJob, TrainOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options(TrainerOptions):
     """Supervised fine-tuning of adapters: packs without padding, logits of labels alone."""
 
-    group_by_length: bool = option(
-        default=False, doc="put samples of like length into one optimizer step; packs gain little by it"
-    )
+    group_by_length: bool = option(default=True, doc="put samples of like length into one optimizer step")
     max_tokens: int | None = option(
         None,
         ge=1,
@@ -30,12 +28,27 @@ class Options(TrainerOptions):
         default=True, doc="compute tokens with which samples of a step begin together once"
     )
 
+    @property
+    def budget(self) -> int:
+        """Most tokens that go through the model at once."""
+        return self.max_tokens or self.batch_size * self.max_length
+
 
 @dataclass(frozen=True, slots=True)
 class LoraSft(HuggingFaceTrainer):
     """``trainer`` with packs; see ``_packed_objective`` and ``models._packs``."""
 
     options: Options
+
+    def manner(self, shape: ModelShape) -> str:
+        """Say for the plan how such a model is trained, in a few words."""
+        refusal = shape.packing.refusal(self.options.max_length) if shape.packing else None
+        if refusal is not None:
+            return f"in padded batches: {refusal}"
+        packs = f"in packs of at most {self.options.budget:,} tokens"
+        if shape.new_rows is None:
+            return packs
+        return f"{packs}; in padded batches where the rows of added tokens are trained"
 
     def train(self, job: TrainJob) -> TrainOutcome:
         """Train until the end or until told to stop.

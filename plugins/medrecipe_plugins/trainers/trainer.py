@@ -33,7 +33,7 @@ class Options:
     weight_decay: float = option(0.0, ge=0, doc="decoupled weight decay")
     max_grad_norm: float = option(1.0, ge=0, doc="gradients are clipped to this norm; 0 clips nothing")
     optimizer: Literal["adamw_torch", "adamw_torch_fused", "adafactor", "sgd", "paged_adamw_8bit"] = option(
-        "adamw_torch", doc="the optimizer, by the Trainer's name"
+        "adamw_torch_fused", doc="the optimizer, by the Trainer's name"
     )
     adam_beta1: float = option(0.9, ge=0, lt=1, doc="Adam's decay of the first moment")
     adam_beta2: float = option(0.999, ge=0, lt=1, doc="Adam's decay of the second moment")

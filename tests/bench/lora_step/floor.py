@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from lora_step.meter import Meter
 from lora_step.packed import prepared, take, with_adapter
 from lora_step.texts import Ids
 from medrecipe_plugins.trainers._fast_step import FastStep
@@ -37,13 +36,13 @@ class Products(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def measure(folder: Path, steps: list[list[Ids]], budget: int) -> dict[str, float]:
+def measure(folder: Path, steps: list[list[Ids]], budget: int, dtype: str) -> dict[str, float]:
     """CPU seconds of the products of these steps, the first of which warms up."""
-    step = FastStep(with_adapter(folder), "cpu", budget, share=True)
+    step = FastStep(with_adapter(folder, dtype).module.train(), "cpu", budget, share=True)
     noted = []
     for samples in steps:
         with step.working(), Products() as products:
-            take(step, prepared(samples), Meter())
+            take(step, prepared(samples))
         noted.append(products.noted)
     kept: dict[Any, torch.Tensor] = {}
     _run(noted[0], kept)

@@ -1,12 +1,13 @@
-"""E: the step of medrecipe."""
+"""E: medrecipe's trainer ``lora_sft``, by its public interface."""
 
 from __future__ import annotations
 
+import tempfile
 from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from lora_step import shapes
 from lora_step.meter import Meter
@@ -16,37 +17,62 @@ from medrecipe_plugins.adapters.lora import Options as LoraOptions
 from medrecipe_plugins.models.causal_lm import CausalLM
 from medrecipe_plugins.models.causal_lm import Options as ModelOptions
 from medrecipe_plugins.trainers._fast_step import FastStep
-from pipeline_dsl.api import LoadRequest, Prepared, StackLayer
+from medrecipe_plugins.trainers.lora_sft import LoraSft, Options
+from pipeline_dsl.api import Control, LoadRequest, Prepared, StackLayer, TrainJob
 
 
-def train(folder: Path, steps: list[list[Ids]], meter: Meter, *, budget: int) -> None:
+@dataclass(frozen=True)
+class InOrder:
+    """Samples in the order in which they were written."""
+
+    items: Sequence[Prepared]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def epoch(self, number: int) -> Sequence[Prepared]:
+        return self.items
+
+
+def train(folder: Path, samples: list[Ids], meter: Meter, *, budget: int, dtype: str) -> None:
     """Train with packs of at most ``budget`` tokens."""
-    module = with_adapter(folder)
-    trained = [p for p in module.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=shapes.LEARNING_RATE)
-    step = FastStep(module, "cpu", budget, share=True)
-    meter.begin()
-    with step.working():
-        for samples in steps:
-            take(step, prepared(samples), meter)
-            torch.nn.utils.clip_grad_norm_(trained, 1.0)
-            optimizer.step()
-            optimizer.zero_grad()
+    items = prepared(samples)
+    options = Options(
+        batch_size=shapes.SAMPLES_A_STEP,
+        max_tokens=budget,
+        max_length=shapes.MAX_LENGTH,
+        learning_rate=shapes.LEARNING_RATE,
+        lr_scheduler="constant",
+        group_by_length=False,
+        epochs=1,
+    )
+    model = with_adapter(folder, dtype)
+
+    def fire(event: Any) -> Control:
+        if event.name == "started":
+            meter.begin()
+        if event.name == "iteration_completed":
+            taken = samples[(event.step - 1) * shapes.SAMPLES_A_STEP : event.step * shapes.SAMPLES_A_STEP]
+            meter.losses.append(event.loss)
+            meter.labels.append(event.label_tokens)
+            meter.tokens.append(sum(len(ids) for ids, _ in taken))
             meter.stepped()
+        return Control()
+
+    with tempfile.TemporaryDirectory() as output:
+        LoraSft(options).train(
+            TrainJob(
+                phase="bench", model=model, samples=InOrder(items), seed=1, folder=Path(output),
+                resume=False, fire=fire, say=print,
+            )
+        )  # fmt: skip
 
 
-def take(step: FastStep, samples: list[Prepared], meter: Meter) -> None:
+def take(step: FastStep, samples: list[Prepared]) -> None:
     """Gradients of one optimizer step."""
     items = sum(sample.label_tokens for sample in samples)
-    total = 0.0
     for pack in step.packs(samples):
-        loss = step.loss(pack) / items
-        loss.backward()
-        total += float(loss.detach())
-        meter.extra["computed_tokens"] = meter.extra.get("computed_tokens", 0) + pack.ids.numel()
-    meter.losses.append(total)
-    meter.labels.append(items)
-    meter.tokens.append(sum(len(sample.ids) for sample in samples))
+        (step.loss(pack) / items).backward()
 
 
 def prepared(samples: list[Ids]) -> list[Prepared]:
@@ -54,9 +80,9 @@ def prepared(samples: list[Ids]) -> list[Prepared]:
     return [Prepared(str(n), array("i", ids), start) for n, (ids, start) in enumerate(samples)]
 
 
-def with_adapter(folder: Path) -> Any:
-    """Load the model in bfloat16 and put an adapter on it, by the built-in providers."""
-    model = CausalLM(options=ModelOptions(folder=str(folder), dtype="bfloat16")).load(
+def with_adapter(folder: Path, dtype: str) -> Any:
+    """Load the model and put an adapter on it, by the built-in providers."""
+    model = CausalLM(options=ModelOptions(folder=str(folder), dtype=dtype)).load(
         LoadRequest(device="cpu", seed=1)
     )
     own = Lora(
@@ -65,4 +91,4 @@ def with_adapter(folder: Path) -> Any:
         )
     )
     own.attach(model, [StackLayer(name="new", role="train", adapter=own, folder=None)])
-    return model.module.train()
+    return model

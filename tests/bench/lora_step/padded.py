@@ -12,7 +12,9 @@ from lora_step.meter import Meter
 from lora_step.texts import Ids
 
 
-def train(folder: Path, steps: list[list[Ids]], micro_batch: int, meter: Meter, *, to: int | None) -> None:
+def train(
+    folder: Path, steps: list[list[Ids]], micro_batch: int, meter: Meter, *, to: int | None, dtype: str
+) -> None:
     """Train with loss over the logits of all positions.
 
     Args:
@@ -21,8 +23,9 @@ def train(folder: Path, steps: list[list[Ids]], micro_batch: int, meter: Meter, 
         micro_batch: samples computed at once.
         meter: counts.
         to: length that all batches are padded to; None for their longest sample.
+        dtype: number format of the weights.
     """
-    module = with_lora(folder)
+    module = with_lora(folder, dtype)
     trained = [p for p in module.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=shapes.LEARNING_RATE)
     meter.begin()
@@ -43,13 +46,13 @@ def train(folder: Path, steps: list[list[Ids]], micro_batch: int, meter: Meter, 
         meter.stepped()
 
 
-def with_lora(folder: Path) -> Any:
-    """Load the model in bfloat16 and put fp32 adapters on it."""
+def with_lora(folder: Path, dtype: str) -> Any:
+    """Load the model and put fp32 adapters on it."""
     from peft import get_peft_model
     from transformers import AutoModelForCausalLM
 
     torch.manual_seed(1)
-    base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
+    base = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype))
     return get_peft_model(base, lora_config()).train()
 
 

@@ -66,12 +66,19 @@ class _Watch(TrainerCallback):
 
 
 def train(
-    folder: Path, samples: list[Ids], micro_batch: int, meter: Meter, *, packing: bool, best: bool
+    folder: Path,
+    samples: list[Ids],
+    micro_batch: int,
+    meter: Meter,
+    *,
+    packing: bool,
+    best: bool,
+    dtype: str,
 ) -> None:
     """Train once over the samples, or packs of them of ``MAX_LENGTH`` tokens, ``micro_batch`` at once.
 
-    The model is loaded as TRL loads it by name: in fp32, computed in bfloat16 by autocast; at its best in
-    bfloat16. Samples are handed over as ids and labels, which is what prompts and completions become.
+    The model is loaded as TRL loads it by name: in fp32, computed in ``dtype`` by autocast; at its best in
+    ``dtype``. Samples are handed over as ids and labels, which is what prompts and completions become.
     """
     data = datasets.Dataset.from_list(
         [{"input_ids": ids, "labels": [-100] * start + ids[start:]} for ids, start in samples]
@@ -80,26 +87,27 @@ def train(
     if packing:
         packs, count = len(pack_dataset(data, shapes.MAX_LENGTH, "bfd")), len(samples)
         accumulated = max(1, round(packs * shapes.SAMPLES_A_STEP / count / micro_batch))
-    dtype = torch.bfloat16 if best else torch.float32
     torch.manual_seed(1)
     with tempfile.TemporaryDirectory() as output:
         trainer = (AtLabels if best else Counted)(
             meter=meter,
-            model=AutoModelForCausalLM.from_pretrained(folder, dtype=dtype),
+            model=AutoModelForCausalLM.from_pretrained(
+                folder, dtype=getattr(torch, dtype) if best else torch.float32
+            ),
             processing_class=AutoTokenizer.from_pretrained(folder),
             train_dataset=data,
             peft_config=lora_config(),
-            args=_config(output, micro_batch, accumulated, packing=packing),
+            args=_config(output, micro_batch, accumulated, packing=packing, half=dtype == "bfloat16"),
         )
         trainer.train()
     if packing:
-        meter.extra["documents_cross"] = _cross(trainer, samples)
+        meter.extra["documents_cross"] = _cross(trainer, samples, half=dtype == "bfloat16")
 
 
-def _config(output: str, micro_batch: int, accumulated: int, *, packing: bool) -> Any:
+def _config(output: str, micro_batch: int, accumulated: int, *, packing: bool, half: bool) -> Any:
     return SFTConfig(
         output_dir=output,
-        bf16=True,
+        bf16=half,
         packing=packing,
         max_length=shapes.MAX_LENGTH,
         per_device_train_batch_size=micro_batch,
@@ -116,7 +124,7 @@ def _config(output: str, micro_batch: int, accumulated: int, *, packing: bool) -
     )
 
 
-def _cross(trainer: Any, samples: list[Ids]) -> bool:
+def _cross(trainer: Any, samples: list[Ids], *, half: bool) -> bool:
     """Whether the second document of a pack sees the first."""
     one, other = samples[0][0], samples[1][0]
     rows = [[*one, *other], [*([5] * len(one)), *other]]
@@ -125,7 +133,7 @@ def _cross(trainer: Any, samples: list[Ids]) -> bool:
     seen = []
     for row in rows:
         batch = trainer.data_collator([{"input_ids": row, "labels": row, "seq_lengths": lengths[0]}])
-        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
             logits = trainer.model(
                 **{k: v for k, v in batch.items() if k != "labels"}, use_cache=False
             ).logits

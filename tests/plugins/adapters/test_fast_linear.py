@@ -58,7 +58,8 @@ def test_outputs_and_gradients_are_pefts(model, architecture):
     expected, slopes = step(module)
     with quick(module):
         assert all(
-            layer._trained == "three" and layer._frozen[0].shape[0] == 8 for layer in fast_layers(module)
+            layer._parts.lora_a is layer.lora_A["three"].weight and layer._parts.frozen[0].shape[0] == 8
+            for layer in fast_layers(module)
         )
         found, own = step(module)
     assert (found - expected).abs().max() <= 1e-5
@@ -139,7 +140,7 @@ def test_gradients_with_dropout_are_those_of_the_mask_that_was_drawn(model):
             b,
             2.0,
             0.3,
-            (layer._frozen[0].double(), layer._frozen[1].double()),
+            tuple(factor.double() for factor in layer._parts.frozen),
         )
 
     a = layer.lora_A["three"].weight.detach().clone().requires_grad_()
@@ -162,7 +163,7 @@ def test_more_than_one_trained_adapter_or_dora_stays_with_peft(tiny_folder_of, s
         layers += [] if options else [stacks.layer("b", "train")]
         layers[-1].adapter.attach(model, layers)
         with quick(model.module):
-            assert {layer._trained for layer in fast_layers(model.module)} <= {None}
+            assert {layer._parts for layer in fast_layers(model.module)} <= {None}
 
 
 def test_quantised_layers_are_pefts_own(tiny_folder_of, stacks):
