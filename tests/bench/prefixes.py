@@ -1,6 +1,6 @@
 """What computing common beginnings once saves on the worked questions of the first recipe.
 
-python tests/bench/prefixes.py [--steps N] [--rounds K] [--budget TOKENS] [--json]
+python tests/bench/prefixes.py [--steps N] [--rounds K] [--budget TOKENS] [--dtype NAME] [--json]
 
 The rows of recipes/data/mcq/train.jsonl through the template mcq_worked, in the tokens of the embedded model; a model
 of 12 layers of 512 with random weights, steps of 16 samples. The same steps with and without sharing take turns in one
@@ -48,7 +48,6 @@ def measure(folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
     """CPU seconds and tokens of the steps, with and without sharing."""
     import torch
     from lora_step import packed, shapes
-    from lora_step.meter import Meter
 
     from medrecipe_plugins.trainers._fast_step import FastStep
 
@@ -56,24 +55,24 @@ def measure(folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
     tokenizer = embedded_tokenizer()
     shapes.save_model("M", tokenizer, folder)
     samples = packed.prepared(encoded(tokenizer, asked.steps * shapes.SAMPLES_A_STEP))
-    module = packed.with_adapter(folder)
+    module = packed.with_adapter(folder, asked.dtype).module.train()
     optimizer = torch.optim.AdamW(
         [p for p in module.parameters() if p.requires_grad], lr=shapes.LEARNING_RATE
     )
     workers = {share: FastStep(module, "cpu", asked.budget, share=share) for share in (False, True)}
     seconds: dict[bool, list[float]] = {False: [], True: []}
-    meters = {False: Meter(), True: Meter()}
+    taken: dict[bool, list[tuple[float, int]]] = {False: [], True: []}
     for at in [0] + list(range(0, len(samples), shapes.SAMPLES_A_STEP)) * asked.rounds:
         for share, step in workers.items():
             began = time.process_time()
             with step.working():
-                packed.take(step, samples[at : at + shapes.SAMPLES_A_STEP], meters[share])
+                taken[share].append(packed.take(step, samples[at : at + shapes.SAMPLES_A_STEP]))
             optimizer.step()
             optimizer.zero_grad()
             seconds[share].append(time.process_time() - began)
     apart, shared = seconds[False][1:], seconds[True][1:]
     ratios = [one / other for one, other in zip(apart, shared, strict=True)]
-    tokens = {share: meter.extra["computed_tokens"] for share, meter in meters.items()}
+    tokens = {share: sum(count for _, count in steps) for share, steps in taken.items()}
     return {
         "mean_length": statistics.mean(len(sample.ids) for sample in samples),
         "apart_cpu_s": statistics.median(apart),
@@ -82,7 +81,7 @@ def measure(folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
         "least": min(ratios),
         "most": max(ratios),
         "tokens_saved": 1 - tokens[True] / tokens[False],
-        "losses": [meters[False].losses[0], meters[True].losses[0]],
+        "losses": [taken[False][0][0], taken[True][0][0]],
     }
 
 
@@ -93,6 +92,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--budget", type=int, default=4096)
+    parser.add_argument("--dtype", default="auto", choices=("auto", "bfloat16", "float32"))
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     os.environ["HF_HUB_OFFLINE"] = "1"

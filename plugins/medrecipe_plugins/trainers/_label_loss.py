@@ -58,13 +58,13 @@ class LabelLoss(torch.autograd.Function):  # type: ignore[misc]  # torch is not 
 def _loss_and_slope(
     logits: torch.Tensor, labels: torch.Tensor, softcap: float | None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the summed loss of a chunk and its derivative by the logits before capping."""
+    """Return the summed loss of a chunk and its derivative by the logits before capping, in their place."""
     bent = None
     if softcap is not None:
         bent = torch.tanh(logits / softcap)
         logits = bent * softcap
     norm = logits.logsumexp(-1, keepdim=True)
     loss = (norm - logits.gather(1, labels)).sum()
-    slope = (logits - norm).exp_()
+    slope = logits.sub_(norm).exp_()
     slope.scatter_add_(1, labels, torch.full_like(labels, -1.0, dtype=slope.dtype))
     return loss, slope if bent is None else slope.mul_(1 - bent.square())

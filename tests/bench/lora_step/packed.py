@@ -68,11 +68,16 @@ def train(folder: Path, samples: list[Ids], meter: Meter, *, budget: int, dtype:
         )  # fmt: skip
 
 
-def take(step: FastStep, samples: list[Prepared]) -> None:
-    """Gradients of one optimizer step."""
+def take(step: FastStep, samples: list[Prepared]) -> tuple[float, int]:
+    """Gradients of one optimizer step; return its loss and the tokens that were computed."""
     items = sum(sample.label_tokens for sample in samples)
+    total, tokens = 0.0, 0
     for pack in step.packs(samples):
-        (step.loss(pack) / items).backward()
+        loss = step.loss(pack) / items
+        loss.backward()
+        total += float(loss.detach())
+        tokens += pack.ids.numel()
+    return total, tokens
 
 
 def prepared(samples: list[Ids]) -> list[Prepared]:
@@ -80,15 +85,19 @@ def prepared(samples: list[Ids]) -> list[Prepared]:
     return [Prepared(str(n), array("i", ids), start) for n, (ids, start) in enumerate(samples)]
 
 
-def with_adapter(folder: Path, dtype: str) -> Any:
-    """Load the model and put an adapter on it, by the built-in providers."""
+def with_adapter(folder: Path, dtype: str, below: Sequence[StackLayer] = (), **options: Any) -> Any:
+    """Load the model and put an adapter on it, and others below it, by the built-in providers."""
     model = CausalLM(options=ModelOptions(folder=str(folder), dtype=dtype)).load(
         LoadRequest(device="cpu", seed=1)
     )
-    own = Lora(
-        options=LoraOptions(
-            r=shapes.RANK, alpha=shapes.ALPHA, dropout=shapes.DROPOUT, target_modules=shapes.TARGETS
-        )
-    )
-    own.attach(model, [StackLayer(name="new", role="train", adapter=own, folder=None)])
+    own = adapter(**options)
+    own.attach(model, [*below, StackLayer(name="new", role="train", adapter=own, folder=None)])
     return model
+
+
+def adapter(**options: Any) -> Lora:
+    """The adapter that all settings have."""
+    usual = {
+        "r": shapes.RANK, "alpha": shapes.ALPHA, "dropout": shapes.DROPOUT, "target_modules": shapes.TARGETS,
+    }  # fmt: skip
+    return Lora(options=LoraOptions(**usual | options))
