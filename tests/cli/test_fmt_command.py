@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,28 @@ def test_fmt_loads_no_plugin_and_draws_nothing(tmp_path):
 def test_the_recipes_need_no_formatting(medrecipe):
     recipes = sorted(map(str, (Path(__file__).parents[2] / "recipes").glob("*.sdn")))
     assert medrecipe("fmt", "--check", *recipes).code == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["a: " + "[" * 100_000, "a: 1\n" * 2_000_000, "".join(f"{' ' * d}a:\n" for d in range(1_400))], ids=["deep", "large", "blocks"]
+)  # fmt: skip
+def test_a_text_past_the_limits_is_refused_within_a_second(medrecipe, tmp_path, text):
+    (tmp_path / "a.sdn").write_text(text)
+    medrecipe("fmt", "none.sdn")
+    start = time.process_time()
+    assert medrecipe("fmt", "a.sdn").code == 2
+    assert time.process_time() - start < 1
+
+
+def test_recipes_that_extend_each_other_are_formatted_and_refused_by_check_within_a_second(
+    medrecipe, tmp_path
+):
+    for name, other in {"a.sdn": "b.sdn", "b.sdn": "a.sdn"}.items():
+        (tmp_path / name).write_text(f"extends: {other}\n")
+    medrecipe("check", "none.sdn")
+    start = time.process_time()
+    assert medrecipe("fmt", "--check", "a.sdn").code == 0
+    result = medrecipe("check", "a.sdn")
+    assert result.code == 2
+    assert result.err.count("error[MR212]: recipes extend each other") == 1
+    assert time.process_time() - start < 1
