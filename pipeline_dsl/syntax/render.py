@@ -13,7 +13,7 @@ from pipeline_dsl.syntax.terminals import KEY_ALONE
 from pipeline_dsl.syntax.words import LARGEST, SMALLEST, NotANumberError, classify
 
 PLAIN = re.compile(r"[A-Za-z0-9_./~@%](?:[A-Za-z0-9_./~@%+-]|:(?=[A-Za-z0-9/]))*(?: [A-Za-z0-9_./~@%+-]+)*")
-PLAIN_NAME = re.compile(r"[A-Za-z0-9_./-]+")
+PLAIN_NAME = re.compile(r"(?!-\Z)[A-Za-z0-9_./-]+")
 MAX_DEPTH = 64
 INDENT = "    "
 WIDTH = 100
