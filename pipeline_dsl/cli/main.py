@@ -27,7 +27,8 @@ _SECTIONS = (
             Listed("plan", "Show what a run would do, phase by phase, and why."),
             Listed("resolve", "Show a recipe with all overlays applied, or where a value came from."),
             Listed("import", "Turn a training config of another tool into a recipe.", "import_recipe"),
-            Listed("sdn", "Read the notation that recipes are written in."),
+            Listed("fmt", "Write recipes in their normal form."),
+            Listed("sdn", "Read and change the notation that recipes are written in."),
         ),
     ),
     Section(

@@ -67,6 +67,8 @@ class Scanner:
 
     def pass_comment(self) -> bool:
         """Move over a comment that starts here, if one does."""
+        if not self.text.startswith("#", self.position):
+            return False
         match = t.COMMENT.match(self.text, self.position)
         if not match:
             return False

@@ -111,7 +111,7 @@ class StatementScanner:
         if self._ends_line():
             return Under.BLOCK
         start = scanner.position
-        if t.TABLE.match(scanner.text, start):
+        if scanner.text[start] == "t" and t.TABLE.match(scanner.text, start):
             return self._scan_typed(start)
         self._refuse_starts(start)
         return self.scan_value()
@@ -119,6 +119,8 @@ class StatementScanner:
     def _refuse_starts(self, start: int) -> None:
         """Refuse what a value cannot begin with: the mark of an item, of a table or of YAML's texts."""
         text = self.scanner.text
+        if text[start] not in "-|>":
+            return
         if t.DASH.match(text, start) and not t.LINE_END.match(text, start + 1):
             advice = "write each `- item` on a line of its own under the key, or a list as `[a, b]`"
             raise stray_dash(start, "`- ` before a value", advice)
@@ -137,7 +139,7 @@ class StatementScanner:
             self.flow.scan_brackets()
         else:
             end = scanner.line_end(start)
-            if scanner.comments_end_text:
+            if scanner.comments_end_text and scanner.text.find("#", start, end) >= 0:
                 comment = t.COMMENT.search(scanner.text, start, end)
                 end = comment.start() if comment else end
             scanner.scan_bare(end)
