@@ -12,6 +12,7 @@ from pipeline_dsl.cli.exits import exit_code
 from pipeline_dsl.cli.figures import counted
 from pipeline_dsl.cli.options import recipe_options
 from pipeline_dsl.cli.prepare import Choices, Prepared, choices_of, prepare
+from pipeline_dsl.cli.profiles import with_other_profiles
 from pipeline_dsl.cli.render import as_concise, as_json, as_text, made_line
 from pipeline_dsl.cli.terminal import Paint, room
 from pipeline_dsl.diagnostics import Diagnostic
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
 
 _HELP = """Find all mistakes of recipes without loading a model.
 
-Names, options, stacks, mixes, hooks, conditions, files and the first rows of the data are checked in one
-go; nothing is trained or downloaded. Each mistake has a code, which "medrecipe explain CODE" explains. The
-exit code is 0 when all is fine (warnings included), 2 for mistakes in a recipe, 3 for ones in data, 4 for
-ones in a model or adapter.
+Names, options, stacks, mixes, hooks, conditions, files and the first rows of the data are checked in one go;
+nothing is trained or downloaded. Without --profile, what the profiles that are not the default one say is
+checked too, their data left aside. Each mistake has a code, which "medrecipe explain CODE" explains. The exit
+code is 0 when all is fine (warnings included), 2 for mistakes in a recipe, 3 for ones in data, 4 for ones in
+a model or adapter.
 
 With --fix, mistakes of which it is certain what was meant are mended in the files that are named: a letter
 wrong in a key, a colon that is missing. All other bytes stay, comments too. What was mended and what is left
@@ -62,7 +64,7 @@ def command(recipes: tuple[str, ...], form: str, *, fix: bool, diff: bool, **opt
     choices = choices_of(options)
     if fix or diff:
         return _mended(recipes, choices, form, fix=fix, diff=diff)
-    prepared = [prepare(recipe, choices) for recipe in recipes]
+    prepared = [with_other_profiles(prepare(recipe, choices), choices) for recipe in recipes]
     found = _found(prepared)
     _tell(found, form)
     _tell_fine(recipes, prepared, err=False, form=form)
@@ -81,7 +83,7 @@ def _mended(recipes: tuple[str, ...], choices: Choices, form: str, *, fix: bool,
     mended = mend(recipes, choices)
     if diff:
         click.echo(differences(mended, recipes), nl=False)
-        return exit_code(_found([prepare(r, choices, texts=mended.before) for r in recipes]))
+        return exit_code(_found(mended.at_first))
     write_back(mended)
     if "-" in mended.after:
         click.echo(mended.after["-"], nl=False)

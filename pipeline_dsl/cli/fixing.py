@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from difflib import unified_diff
 
 from pipeline_dsl.cli.prepare import Choices, Prepared, prepare
+from pipeline_dsl.cli.profiles import with_other_profiles
 from pipeline_dsl.diagnostics import Diagnostic, Fix, Span
 from pipeline_dsl.recipe.extends import STANDARD_INPUT
 from pipeline_dsl.syntax.reading import read_source
@@ -35,6 +36,7 @@ class Made:
 class Mended:
     """Texts before and after fixing, by their real paths, and what is still found in them."""
 
+    at_first: tuple[Prepared, ...]
     prepared: tuple[Prepared, ...]
     made: tuple[Made, ...]
     before: Mapping[str, str]
@@ -50,7 +52,7 @@ def mend(recipes: Sequence[str], choices: Choices) -> Mended:
     """Fix recipes in memory. Only texts that are named are changed, not those that they extend."""
     before = _texts(recipes)
     texts, made, refused = dict(before), list[Made](), _Refused()
-    prepared = _checked(recipes, choices, texts)
+    prepared = at_first = _checked(recipes, choices, texts)
     for _ in range(_ROUNDS):
         wanted = list(_certain(prepared, texts, refused))
         if not wanted:
@@ -63,7 +65,7 @@ def mend(recipes: Sequence[str], choices: Choices) -> Mended:
             continue
         texts, prepared = tried, then
         made += done
-    return Mended(prepared=prepared, made=tuple(made), before=before, after=texts)
+    return Mended(at_first=at_first, prepared=prepared, made=tuple(made), before=before, after=texts)
 
 
 def differences(mended: Mended, recipes: Sequence[str]) -> str:
@@ -108,7 +110,8 @@ def _texts(recipes: Sequence[str]) -> dict[str, str]:
 
 
 def _checked(recipes: Sequence[str], choices: Choices, texts: Mapping[str, str]) -> tuple[Prepared, ...]:
-    return tuple(prepare(recipe, choices, texts=texts) for recipe in recipes)
+    read = (prepare(recipe, choices, texts=texts) for recipe in recipes)
+    return tuple(with_other_profiles(one, choices) for one in read)
 
 
 def _certain(

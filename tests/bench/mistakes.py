@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_dsl.api.options import schema_of
-from pipeline_dsl.cli.prepare import in_text_order
+from pipeline_dsl.cli.prepare import Choices, Prepared, in_text_order
+from pipeline_dsl.cli.profiles import with_other_profiles
 from pipeline_dsl.diagnostics import Diagnostic, Source, Span
 from pipeline_dsl.plan.check import check_recipe
 from pipeline_dsl.recipe.bind import TASK_COLUMNS, TOP_KEYS
@@ -32,7 +33,7 @@ from pipeline_dsl.recipe.contracts import RETAIN_COLUMNS
 from pipeline_dsl.recipe.load import load_recipe
 from pipeline_dsl.recipe.phases import HOOK_COLUMNS, MIX_COLUMNS, PHASE_KEYS, STACK_COLUMNS
 from pipeline_dsl.registry import Catalog, build_catalog
-from pipeline_dsl.syntax.nodes import Entry, Mapping, Node, Scalar, Sequence, Style, Table, TypedTable, plain
+from pipeline_dsl.syntax.nodes import Entry, Mapping, Node, Scalar, Sequence, Style, Table, plain
 from pipeline_dsl.syntax.parser import parse
 from pipeline_dsl.syntax.repairs import fixed
 
@@ -340,13 +341,19 @@ def role_order(o: Original, rng: random.Random) -> Iterator[Change]:
 
 
 def waits_for_itself(o: Original, rng: random.Random) -> Iterator[Change]:
+    """A phase after one that stands on it."""
+    maker: dict[str, Entry] = {}
     phases = o.root.get("phases")
-    if isinstance(phases, Mapping) and len(phases.entries) > 1:
-        last = phases.entries[-1].key.name
-        for entry in phases.entries[:-1]:
-            end = o.text.index("\n", entry.key.span.end)
-            text = f"{o.text[:end]}\n        after: [{last}]{o.text[end:]}"
-            yield Change(text, frozenset({entry.key.span.line + 1}), "after")
+    for entry in phases if isinstance(phases, Mapping) else ():
+        stack = entry.value.get("stack") if isinstance(entry.value, Mapping) else None
+        for row in stack.as_sequence().items if isinstance(stack, Table) else ():
+            adapter, role = str(plain(row.get("adapter"))), plain(row.get("role"))
+            if role == "train":
+                maker[adapter] = entry
+            elif adapter in maker:
+                end = o.text.index("\n", maker[adapter].key.span.end)
+                text = f"{o.text[:end]}\n        after: [{entry.key.name}]{o.text[end:]}"
+                yield Change(text, frozenset({maker[adapter].key.span.line + 1}), "after")
 
 
 def missing_file(o: Original, rng: random.Random) -> Iterator[Change]:
@@ -403,13 +410,14 @@ def findings(path: Path, text: str, catalog: Catalog) -> tuple[Diagnostic, ...]:
     found = loaded.diagnostics
     if loaded.recipe is not None:
         found += check_recipe(loaded.recipe, catalog)[1]
-    return in_text_order(found)
+    prepared = Prepared(loaded=loaded, catalog=catalog, plan=None, diagnostics=in_text_order(found))
+    return with_other_profiles(prepared, Choices()).diagnostics
 
 
 def is_named(found: tuple[Diagnostic, ...], change: Change, o: Original) -> bool:
     first = found[0]
     said = " ".join(filter(None, [first.help, first.message, *(f.message for f in first.fixes)]))
-    named = re.search(rf"(?<![\w]){re.escape(change.word)}(?![\w])", said) is not None
+    named = re.search(rf"(?<![\w-]){re.escape(change.word)}(?![\w])", said) is not None
     return named or any(fixed(change.text, [fix])[0] == o.text for fix in first.fixes)
 
 
@@ -444,7 +452,7 @@ def measure(count: int, seed: int, show: str | None = None) -> dict[str, Any]:
         row["made"] += 1
         try:
             found = findings(o.path, change.text, catalog)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a crash is what is counted
             crashes += 1
             traceback.print_exc()
             continue
