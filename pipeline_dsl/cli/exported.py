@@ -18,7 +18,7 @@ Json = dict[str, Any]
 def exported(catalog: Catalog) -> Mapping[str, Json]:
     """Return every schema: of files that programs read or write, and of all providers' options."""
     files = {
-        "recipe.json": recipe_schema(),
+        "recipe.json": recipe_schema(catalog),
         "plan.json": record_schema(Plan, "A medrecipe plan: plan.json of a run"),
         "run-metadata.json": METADATA,
         "metrics-record.json": metrics_record(),

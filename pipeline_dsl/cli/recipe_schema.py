@@ -1,4 +1,8 @@
-"""The JSON Schema of a recipe, as ``medrecipe sdn to-json`` prints one; providers' options are left open."""
+"""The JSON Schema of a recipe, as ``medrecipe sdn to-json`` prints one.
+
+With a catalog it holds ``use`` to the installed names and the keys beside it to the options of that provider;
+without one, both are left open.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline_dsl.api.events import EVENTS
+from pipeline_dsl.api.providers import Kind
+from pipeline_dsl.cli.provider_schema import definitions
 from pipeline_dsl.cli.record_schema import DIALECT
 from pipeline_dsl.recipe.contracts import OTHERWISE
 from pipeline_dsl.recipe.data import PII
 from pipeline_dsl.recipe.phases import ROLES
+from pipeline_dsl.recipe.profiles import READ_EARLY
+from pipeline_dsl.registry import Catalog
 
 Json = dict[str, Any]
 
@@ -19,18 +27,24 @@ _NUMBER: Json = {"type": ["number", "null"]}
 _USE: Json = {"$ref": "#/$defs/use"}
 
 
-def recipe_schema() -> Json:
-    """Return the schema of a whole recipe."""
+def recipe_schema(catalog: Catalog | None = None) -> Json:
+    """Return the schema of a whole recipe, for the plugins of a catalog or for any."""
+    closed = catalog is not None
+    overlay = {name: part for name, part in _top(closed=closed).items() if name not in READ_EARLY}
     return {
         "$schema": DIALECT,
         "title": "A medrecipe recipe",
         "description": "What to train, on what, in which order; after reading the notation as JSON.",
-        "$defs": {"use": _use(), "named_uses": _named(_block("a provider and its options"))},
-        **_closed(_top(), required=()),
+        "$defs": {
+            "use": _use(),
+            "overlay": {**_closed(overlay, required=()), "type": ["object", "null"]},
+            **(definitions(catalog) if catalog is not None else {}),
+        },
+        **_closed(_top(closed=closed), required=()),
     }
 
 
-def _top() -> dict[str, Json]:
+def _top(*, closed: bool) -> dict[str, Json]:
     return {
         "recipe": _described(_TEXT, "the recipe's name"),
         "edition": _described({"type": "integer", "minimum": 1}, "the edition of the language"),
@@ -44,24 +58,32 @@ def _top() -> dict[str, Json]:
         "environment": _described(
             _one_or_many(_TEXT), "environment variables that may be used as ${env:NAME}"
         ),
-        "model": _described(_block(""), "the base to adapt: use and the provider's options"),
-        "adapters": _described({"$ref": "#/$defs/named_uses"}, "adapters by name"),
-        "data": _described(_named(_data()), "data sources by name"),
-        "templates": _described(_named({"type": "object"}), "prompt templates by name"),
-        "tasks": _described(_rows(_task(), ("data", "template", "metric")), "named probes"),
-        "train": _described({"type": "object"}, "training options of every phase"),
-        "phases": _described(_named(_closed(_phase(), required=())), "training steps by name"),
-        "hooks": _described(_rows(_hook(), ("on", "do")), "actions bound to events in every phase"),
-        "trackers": _described({"type": "array", "items": _USE}, "further listeners that keep a history"),
-        "executor": _described(_USE, "where phases run"),
-        "profiles": _described(_named({"type": ["object", "null"]}), "overlays by name"),
+        "model": _described(
+            _of(Kind.MODEL, closed=closed), "the base to adapt: use and the provider's options"
+        ),
+        "adapters": _described(_named(_of(Kind.ADAPTER, closed=closed)), "adapters by name"),
+        "data": _described(_named(_data(closed=closed)), "data sources by name"),
+        "templates": _described(_named(_of(Kind.TEMPLATE, closed=closed)), "prompt templates by name"),
+        "tasks": _described(_rows(_task(closed=closed), ("data", "template", "metric")), "named probes"),
+        "train": _described(_of(Kind.TRAINER, closed=closed), "training options of every phase"),
+        "phases": _described(_named(_closed(_phase(closed=closed), required=())), "training steps by name"),
+        "hooks": _described(
+            _rows(_hook(closed=closed), ("on", "do")), "actions bound to events in every phase"
+        ),
+        "trackers": _described(
+            {"type": "array", "items": _used(Kind.TRACKER, closed=closed)},
+            "further listeners that keep a history",
+        ),
+        "executor": _described(_used(Kind.EXECUTOR, closed=closed), "where phases run"),
+        "profiles": _described(_named({"$ref": "#/$defs/overlay"}), "overlays by name"),
         "default_profile": _described(_TEXT, "the overlay that is taken when none is asked for"),
     }
 
 
-def _phase() -> dict[str, Json]:
+def _phase(*, closed: bool) -> dict[str, Json]:
     stack = {"adapter": _TEXT, "role": {"enum": list(ROLES)}}
-    mix = {"data": _TEXT, "template": _USE, "weight": _NUMBER, "limit": _whole(1), "repeat": _whole(1)}
+    template = _used(Kind.TEMPLATE, closed=closed)
+    mix = {"data": _TEXT, "template": template, "weight": _NUMBER, "limit": _whole(1), "repeat": _whole(1)}
     bound = {"type": ["number", "string", "null"]}
     retain = {
         "task": _TEXT,
@@ -72,7 +94,7 @@ def _phase() -> dict[str, Json]:
     }
     stages = {
         "stage": _TEXT,
-        "template": {"anyOf": [_USE, {"type": "null"}]},
+        "template": {"anyOf": [template, {"type": "null"}]},
         "samples": _whole(1),
         "until": {"type": ["string", "null"]},
         "at_most": {"type": ["number", "null"], "exclusiveMinimum": 0},
@@ -83,21 +105,22 @@ def _phase() -> dict[str, Json]:
         "stack": _described(_rows(stack, ("role",)), "adapters from bottom to top, each with its role"),
         "mix": _described(_rows(mix, ("template",)), "weighted sources of training samples"),
         "stages": _described(_rows(stages, ()), "trainings of which it consists, one after the other"),
-        "train": _described({"type": "object"}, "training options, laid over the recipe's"),
+        "train": _described(_of(Kind.TRAINER, closed=closed), "training options, laid over the recipe's"),
         "retain": _described(_rows(retain, ()), "what the phase may not lose"),
-        "hooks": _described(_rows(_hook(), ("on", "do")), "actions bound to events"),
+        "hooks": _described(_rows(_hook(closed=closed), ("on", "do")), "actions bound to events"),
         "seed": _described({"type": "integer", "minimum": 0}, "instead of the recipe's"),
         "like": _LIKE,
     }
 
 
-def _task() -> dict[str, Json]:
-    return {"task": _TEXT, "data": _TEXT, "template": _USE, "metric": _USE, "limit": _whole(1)}
+def _task(*, closed: bool) -> dict[str, Json]:
+    template, metric = _used(Kind.TEMPLATE, closed=closed), _used(Kind.METRIC, closed=closed)
+    return {"task": _TEXT, "data": _TEXT, "template": template, "metric": metric, "limit": _whole(1)}
 
 
-def _data() -> Json:
+def _data(*, closed: bool) -> Json:
     """A source's options and the words of the language for its rows."""
-    block = _block("a source and its options, and what is made of its rows")
+    block = _of(Kind.SOURCE, closed=closed, description="a source, and what is made of its rows")
     flag, names = {"type": ["boolean", "null"]}, _one_or_many(_TEXT)
     words = {
         "columns": _described(
@@ -115,9 +138,9 @@ def _data() -> Json:
     return {**block, "properties": {**block["properties"], **words}}
 
 
-def _hook() -> dict[str, Json]:
-    names = [event.name for event in EVENTS]
-    return {"on": {"enum": names}, "every": _whole(1), "when": {"type": ["string", "null"]}, "do": _USE}
+def _hook(*, closed: bool) -> dict[str, Json]:
+    names, do = [event.name for event in EVENTS], _used(Kind.ACTION, closed=closed)
+    return {"on": {"enum": names}, "every": _whole(1), "when": {"type": ["string", "null"]}, "do": do}
 
 
 def _use() -> Json:
@@ -125,6 +148,17 @@ def _use() -> Json:
         "anyOf": [_TEXT, _block("")],
         "description": "a provider's name, or a block of use and its options",
     }
+
+
+def _used(kind: Kind, *, closed: bool) -> Json:
+    """A provider of a kind: a name, or a block."""
+    return {"$ref": f"#/$defs/use_{kind}"} if closed else _USE
+
+
+def _of(kind: Kind, *, closed: bool, description: str = "") -> Json:
+    """A block that chooses a provider of a kind."""
+    block = _block(description)
+    return {**block, "$ref": f"#/$defs/options_{kind}"} if closed else block
 
 
 def _block(description: str) -> Json:

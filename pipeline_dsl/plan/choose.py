@@ -14,7 +14,7 @@ from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.plan.model import ProviderRef
 from pipeline_dsl.plan.options import path_options, read_options
 from pipeline_dsl.recipe.model import Use
-from pipeline_dsl.recipe.suggest import nearest
+from pipeline_dsl.recipe.suggest import nearest, renamed
 from pipeline_dsl.registry import Catalog, Offer
 from pipeline_dsl.syntax.nodes import Mapping
 
@@ -31,11 +31,14 @@ class Chosen:
 Found = tuple[Chosen | None, tuple[Diagnostic, ...]]
 
 
-def choose(catalog: Catalog, kind: Kind, use: Use) -> Found:
-    """Find the provider that a block chooses, check its options and make it."""
+def choose(catalog: Catalog, kind: Kind, use: Use, own: tuple[str, ...] = ()) -> Found:
+    """Find the provider that a block chooses, check its options and make it.
+
+    ``own`` are names that the recipe itself gives to things of this kind: a misspelt one may be meant.
+    """
     offers = catalog.find(kind, use.name)
     if len(offers) != 1:
-        finding = _clash(kind, use, offers) if offers else _unknown(catalog, kind, use)
+        finding = _clash(kind, use, offers) if offers else _unknown(catalog, kind, use, own)
         return None, (finding,)
     try:
         return _chosen(offers[0], use)
@@ -140,8 +143,8 @@ def _words(error: Exception) -> str:
     return str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
 
 
-def _unknown(catalog: Catalog, kind: Kind, use: Use) -> Diagnostic:
-    names = catalog.names(kind)
+def _unknown(catalog: Catalog, kind: Kind, use: Use, own: tuple[str, ...]) -> Diagnostic:
+    names = (*own, *catalog.names(kind))
     near = nearest(use.name, names)
     lost = "; ".join(f"{p.name}: {p.reason}" for p in catalog.broken)
     suspects = [p for p in catalog.broken if p.name == use.name.split("/")[0]]
@@ -155,11 +158,14 @@ def _unknown(catalog: Catalog, kind: Kind, use: Use) -> Diagnostic:
             span=use.span,
             help=f"repair or uninstall it; `medrecipe plugins show {suspects[0].name}` tells more",
         )
-    listing = f"installed: {', '.join(names)}" if names else "no plugin that is loaded offers one"
+    installed = ", ".join(catalog.names(kind))
+    listing = f"installed: {installed}" if installed else "no plugin that is loaded offers one"
+    listing = f"in `{kind}s`: {', '.join(own)}; {listing}" if own else listing
     return Diagnostic(
         code=PlanCode.UNKNOWN_PROVIDER.code,
         message=f"no plugin offers the {kind} `{use.name}`",
         span=use.span,
         help=(f"did you mean `{near}`? " if near else "") + listing,
         reason=f"plugins that could not be loaded: {lost}" if lost else None,
+        fixes=renamed(use.span, use.name, names),
     )

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
-from pipeline_dsl.diagnostics import Diagnostic, Related, Source
+from pipeline_dsl.diagnostics import Diagnostic, Fix, Related, Source
 from pipeline_dsl.recipe.bind import Circumstances, bind
-from pipeline_dsl.recipe.extends import read_chain
+from pipeline_dsl.recipe.extends import Chain, read_chain
 from pipeline_dsl.recipe.findings import Findings
 from pipeline_dsl.recipe.interpolation import interpolate
 from pipeline_dsl.recipe.likes import apply_likes
@@ -39,6 +39,8 @@ class Loaded:
     sources: tuple[Source, ...]
     """Every text that was read, secrets blotted out."""
     origins: Origins
+    chain: Chain | None = None
+    """The texts as they were read."""
 
 
 def load_recipe(
@@ -48,15 +50,43 @@ def load_recipe(
     sets: Sequence[str] = (),
     environment: Variables[str, str] = _NO_VARIABLES,
     source: Source | None = None,
+    texts: Variables[str, str] = _NO_VARIABLES,
 ) -> Loaded:
     """Read a recipe (``-`` for standard input) with all that it extends, and check it without any plugin.
 
-    With a ``source`` its text is taken, as if it lay at the path already.
+    With a ``source`` its text is taken, as if it lay at the path already. ``texts`` stand in the same way in
+    place of files, the recipe's and those that it extends, by their real paths.
     """
     findings = Findings()
-    chain = read_chain(path, findings, source)
+    chain = read_chain(path, findings, source, texts)
     if chain is None:
         return Loaded(recipe=None, diagnostics=findings.all(), sources=(), origins=Origins())
+    return _resolved(path, chain, findings, profile, sets, environment)
+
+
+def under_profile(
+    path: str,
+    chain: Chain,
+    profile: str,
+    *,
+    sets: Sequence[str] = (),
+    environment: Variables[str, str] = _NO_VARIABLES,
+) -> Loaded:
+    """Read texts that were read already under another profile; what was told of them is not told again."""
+    findings = Findings()
+    findings.broken += chain.broken
+    return _resolved(path, chain, findings, profile, sets, environment)
+
+
+def _resolved(
+    path: str,
+    chain: Chain,
+    findings: Findings,
+    profile: str | None,
+    sets: Sequence[str],
+    environment: Variables[str, str],
+) -> Loaded:
+    """Lay everything over the texts and make a recipe of what comes of it."""
     tree = _stacked([layer.node for layer in chain.layers if isinstance(layer.node, Mapping)])
     chosen = apply_profile(tree, profile, findings)
     overridden = apply_sets(chosen.tree, tuple(sets), findings)
@@ -70,7 +100,7 @@ def load_recipe(
     )
     broken = (*findings.broken, *filled.broken)
     around = Circumstances(path=path, profile=chosen.name, profiles=chosen.names, broken=broken)
-    bound = Findings()
+    bound = Findings(broken)
     recipe = bind(filled.tree, around, bound)
     findings.extend(tuple(d for d in bound.all() if not (d.span and d.span.overlaps(broken))))
     found = findings.all() if chain.whole else findings.present()
@@ -79,6 +109,7 @@ def load_recipe(
         diagnostics=tuple(redacted(d, origins) for d in found),
         sources=(*chain.sources, *chosen.sources, *overridden.sources),
         origins=origins,
+        chain=chain,
     )
 
 
@@ -103,6 +134,11 @@ def _stacked(trees: list[Mapping]) -> Mapping:
     return tree
 
 
+def _tells(fix: Fix, origins: Origins) -> bool:
+    """Whether a fix would write the value of an environment variable."""
+    return any(origins.redact(text) != text for text in (fix.message, *(e.text for e in fix.edits)))
+
+
 def redacted(found: Diagnostic, origins: Origins) -> Diagnostic:
     """Return a finding without the values of environment variables."""
     if not origins.secrets:
@@ -113,4 +149,5 @@ def redacted(found: Diagnostic, origins: Origins) -> Diagnostic:
         reason=origins.redact(found.reason) if found.reason else None,
         help=origins.redact(found.help) if found.help else None,
         related=tuple(Related(message=origins.redact(r.message), span=r.span) for r in found.related),
+        fixes=tuple(fix for fix in found.fixes if not _tells(fix, origins)),
     )

@@ -10,6 +10,7 @@ from lark import Token, Tree
 from pipeline_dsl.diagnostics import Related, Span
 from pipeline_dsl.syntax.codes import Code
 from pipeline_dsl.syntax.findings import Findings
+from pipeline_dsl.syntax.mending import without_entry
 from pipeline_dsl.syntax.nodes import (
     Entry,
     Key,
@@ -21,6 +22,8 @@ from pipeline_dsl.syntax.nodes import (
     Table,
     TypedTable,
 )
+from pipeline_dsl.syntax.repairs import Repair
+from pipeline_dsl.syntax.widths import fitted
 
 Part: TypeAlias = "Tree[Token] | Token"
 
@@ -57,7 +60,8 @@ class Builder:
                 return Mapping(self._entries(part.children), self._bracketed(part))
             case "mapping":
                 entries = self._entries(part.children)
-                return Mapping(entries, _around([entry.span for entry in entries]))
+                damaged = [self._line(tree) for tree in part.children if _is_damaged(tree)]
+                return Mapping(entries, _around([*(entry.span for entry in entries), *damaged]))
             case "values":
                 items = tuple(self.value(p) for p in self._readable(part.children))
             case "items":
@@ -74,7 +78,8 @@ class Builder:
             entry = self._entry(tree)
             first = found.setdefault(entry.key.name, entry)
             if first is not entry:
-                self._note_twice(Code.DUPLICATE_KEY, "key", entry.key, first.key)
+                repairs = without_entry(self.source.text, entry.span.start, entry.span.end)
+                self._note_twice(Code.DUPLICATE_KEY, "key", entry.key, first.key, repairs)
         return tuple(found.values())
 
     def _entry(self, tree: Tree[Token]) -> Entry:
@@ -163,6 +168,7 @@ class Builder:
             if found > width
             else "write `null` for a cell without a value",
             related=(Related(message="the columns", span=header),),
+            repairs=fitted(self.source.text, row, width),
         )
         return False
 
@@ -194,7 +200,9 @@ class Builder:
                 else:
                     self.value(part)
 
-    def _note_twice(self, code: Code, what: str, key: Key, first: Key) -> None:
+    def _note_twice(
+        self, code: Code, what: str, key: Key, first: Key, repairs: tuple[Repair, ...] = ()
+    ) -> None:
         self.findings.add(
             code,
             key.span.start,
@@ -202,6 +210,7 @@ class Builder:
             f"the {what} `{key.name}` stands here a second time",
             help=f"give each {what} a name of its own, or remove one of the two",
             related=(Related(message=f"`{first.name}` stands here first", span=first.span),),
+            repairs=repairs,
         )
 
     def _key(self, token: Token) -> Key:
@@ -220,11 +229,21 @@ class Builder:
         assert isinstance(last, Token)  # noqa: S101 - as above
         return self._span(first, last)
 
-    def _first(self, tree: Tree[Token]) -> int:
-        part: Part = tree
+    def _line(self, part: Part) -> Span:
+        """From the start of a statement that could not be read to the end of its line."""
+        start = self._first(part)
+        end = self.source.text.find("\n", start)
+        return Span(self.source, start, end if end >= 0 else len(self.source.text))
+
+    def _first(self, tree: Part) -> int:
+        part = tree
         while isinstance(part, Tree):
             part = part.children[0]
         return part.start_pos or 0
+
+
+def _is_damaged(part: Part) -> bool:
+    return isinstance(part, Tree) and part.data in {"bad", "junk"}
 
 
 def _inner(tree: Tree[Token]) -> Iterable[Part]:
