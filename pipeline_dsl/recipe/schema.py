@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline_dsl.api.events import EVENTS
-from pipeline_dsl.cli.record_schema import DIALECT
 from pipeline_dsl.recipe.contracts import OTHERWISE
 from pipeline_dsl.recipe.data import PII
 from pipeline_dsl.recipe.phases import ROLES
@@ -22,7 +21,6 @@ _USE: Json = {"$ref": "#/$defs/use"}
 def recipe_schema() -> Json:
     """Return the schema of a whole recipe."""
     return {
-        "$schema": DIALECT,
         "title": "A medrecipe recipe",
         "description": "What to train, on what, in which order; after reading the notation as JSON.",
         "$defs": {"use": _use(), "named_uses": _named(_block("a provider and its options"))},
@@ -60,39 +58,72 @@ def _top() -> dict[str, Json]:
 
 
 def _phase() -> dict[str, Json]:
-    stack = {"adapter": _TEXT, "role": {"enum": list(ROLES)}}
-    mix = {"data": _TEXT, "template": _USE, "weight": _NUMBER, "limit": _whole(1), "repeat": _whole(1)}
-    bound = {"type": ["number", "string", "null"]}
-    retain = {
-        "task": _TEXT,
-        "keep": bound,
-        "drop": bound,
-        "rise": bound,
-        "otherwise": {"enum": [*OTHERWISE, None]},
-    }
-    stages = {
-        "stage": _TEXT,
-        "template": {"anyOf": [_USE, {"type": "null"}]},
-        "samples": _whole(1),
-        "until": {"type": ["string", "null"]},
-        "at_most": {"type": ["number", "null"], "exclusiveMinimum": 0},
-    }
     return {
         "after": _described(_one_or_many(_TEXT), "phases that have to come before"),
         "task": _described(_TEXT, "the task that this phase is meant to teach"),
-        "stack": _described(_rows(stack, ("role",)), "adapters from bottom to top, each with its role"),
-        "mix": _described(_rows(mix, ("template",)), "weighted sources of training samples"),
-        "stages": _described(_rows(stages, ()), "trainings of which it consists, one after the other"),
+        "stack": _described(_rows(_stack(), ("role",)), "adapters from bottom to top, each with its role"),
+        "mix": _described(_rows(_mix(), ("template",)), "weighted sources of training samples"),
+        "stages": _described(_rows(_stages(), ()), "trainings of which it consists, one after the other"),
         "train": _described({"type": "object"}, "training options, laid over the recipe's"),
-        "retain": _described(_rows(retain, ()), "what the phase may not lose"),
+        "retain": _described(_rows(_retain(), ()), "what the phase may not lose"),
         "hooks": _described(_rows(_hook(), ("on", "do")), "actions bound to events"),
         "seed": _described({"type": "integer", "minimum": 0}, "instead of the recipe's"),
         "like": _LIKE,
     }
 
 
+def _stack() -> dict[str, Json]:
+    return {
+        "adapter": _described(_TEXT, "the adapter, a name in `adapters`"),
+        "role": _described(
+            {"enum": list(ROLES)},
+            "train makes it new, continue trains it on, freeze keeps it as it is, merge folds it in",
+        ),
+    }
+
+
+def _mix() -> dict[str, Json]:
+    return {
+        "data": _described(_TEXT, "a source in `data`, or a part of one"),
+        "template": _described(_USE, "what makes a prompt and a completion of a row"),
+        "weight": _described(_NUMBER, "its share beside the others; 1 by default"),
+        "limit": _described(_whole(1), "rows; all by default"),
+        "repeat": _described(_whole(1), "how often its samples count; 1 by default"),
+    }
+
+
+def _retain() -> dict[str, Json]:
+    bound = {"type": ["number", "string", "null"]}
+    return {
+        "task": _described(_TEXT, "the task whose score is held, a name in `tasks`"),
+        "keep": _described(bound, "the least share of the best score before: 0.98 or 98%"),
+        "drop": _described(bound, "the largest loss against the best score before, in its unit"),
+        "rise": _described(bound, "the largest relative rise of a score that should be low: 5%"),
+        "otherwise": _described({"enum": [*OTHERWISE, None]}, "what a broken contract does; warn by default"),
+    }
+
+
+def _stages() -> dict[str, Json]:
+    return {
+        "stage": _described(_TEXT, "the stage's name"),
+        "template": _described({"anyOf": [_USE, {"type": "null"}]}, "instead of the main source's own"),
+        "samples": _described(_whole(1), "rows of the main source; all by default"),
+        "until": _described({"type": ["string", "null"]}, "a condition on scores that ends the stage"),
+        "at_most": _described(
+            {"type": ["number", "null"], "exclusiveMinimum": 0},
+            "below 1 a share of the phase's steps, else steps",
+        ),
+    }
+
+
 def _task() -> dict[str, Json]:
-    return {"task": _TEXT, "data": _TEXT, "template": _USE, "metric": _USE, "limit": _whole(1)}
+    return {
+        "task": _described(_TEXT, "the task's name"),
+        "data": _described(_TEXT, "a source in `data`, or a part of one"),
+        "template": _described(_USE, "what makes a question of a row"),
+        "metric": _described(_USE, "what scores the answers"),
+        "limit": _described(_whole(1), "rows; all by default"),
+    }
 
 
 def _data() -> Json:
@@ -117,7 +148,14 @@ def _data() -> Json:
 
 def _hook() -> dict[str, Json]:
     names = [event.name for event in EVENTS]
-    return {"on": {"enum": names}, "every": _whole(1), "when": {"type": ["string", "null"]}, "do": _USE}
+    return {
+        "on": _described({"enum": names}, "the event at which it acts"),
+        "every": _described(
+            _whole(1), "acts when the count of the event in this phase is a multiple; 1 by default"
+        ),
+        "when": _described({"type": ["string", "null"]}, "a condition that has to hold; always by default"),
+        "do": _described(_USE, "the action"),
+    }
 
 
 def _use() -> Json:
