@@ -28,6 +28,7 @@ _SECTIONS = (
             Listed("resolve", "Show a recipe with all overlays applied, or where a value came from."),
             Listed("import", "Turn a training config of another tool into a recipe.", "import_recipe"),
             Listed("sdn", "Read the notation that recipes are written in."),
+            Listed("lsp", "Answer an editor: mistakes as you type, completion, hover."),
         ),
     ),
     Section(
