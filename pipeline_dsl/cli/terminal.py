@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import unicodedata
 from dataclasses import dataclass
 from typing import TextIO
 
 import click
 
-_HANGUL_VOWELS_AND_FINALS = range(0x1160, 0x1200)
-"""Conjoining jamo that terminals draw onto the consonant before them."""
+from pipeline_dsl.syntax.cells import cells as cells  # noqa: PLC0414 - the commands take it from here
+from pipeline_dsl.syntax.cells import cells_of
+
 _PAGE = 80
 """Columns of what is no terminal."""
 _NARROWEST = 40
@@ -75,17 +75,6 @@ class Paint:
         return click.style(text, fg=fg, bold=bold, dim=dim) if self.enabled else text
 
 
-def cells(text: str) -> int:
-    """Return how many terminal cells a text takes: wide letters such as Hangul two, combining marks none."""
-    return len(text) if text.isascii() else sum(_cells(c) for c in text)
-
-
-def _cells(character: str) -> int:
-    if unicodedata.category(character) in {"Mn", "Me", "Cf"} or ord(character) in _HANGUL_VOWELS_AND_FINALS:
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
-
-
 def folded(text: str, width: int | None, hang: int = 0) -> list[str]:
     """Break a text between words into lines of at most ``width`` cells.
 
@@ -111,7 +100,7 @@ def clipped(text: str, width: int) -> str:
         return text
     kept, free = [], width - 1
     for character in text:
-        free -= _cells(character)
+        free -= cells_of(character)
         if free < 0:
             break
         kept.append(character)

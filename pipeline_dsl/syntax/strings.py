@@ -31,9 +31,14 @@ def text_block(text: str) -> str:
     space at the end of a line goes. Escapes are read last, so that ``\n`` and ``\t`` survive.
     """
     lines = text.replace("\r\n", "\n").split("\n")
-    counted = [line for line in lines[:-1] if line.strip(" \t")] + lines[-1:]
-    margin = min(len(line) - len(line.lstrip(" \t")) for line in counted)
+    margin = margin_of(lines)
     return unescape("\n".join(line[margin:].rstrip(" \t") for line in lines))
+
+
+def margin_of(lines: list[str]) -> int:
+    """How much white space the lines of a text block have in common."""
+    counted = [line for line in lines[:-1] if line.strip(" \t")] + lines[-1:]
+    return min(len(line) - len(line.lstrip(" \t")) for line in counted)
 
 
 def quote(text: str) -> str:

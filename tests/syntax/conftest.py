@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -82,7 +84,7 @@ def judge() -> Callable[[Case], str | None]:
     return _judge
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def read() -> Callable[[str], Parsed]:
     return _read
 
@@ -94,3 +96,9 @@ def shared_sdn() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no conformance material at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def document() -> Callable[[Random], str]:
+    """Makes a text with every construct of the notation out of chance."""
+    return runpy.run_path(str(Path(__file__).with_name("documents.py")))["document"]
