@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import click
 
@@ -18,6 +19,8 @@ from pipeline_dsl.plan.check import check_recipe
 from pipeline_dsl.plan.model import Plan
 from pipeline_dsl.recipe.load import Loaded, load_recipe, redacted
 from pipeline_dsl.registry import Catalog, build_catalog
+
+_NO_TEXTS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +55,15 @@ class Prepared:
         return self.loaded.sources[0].text
 
 
-def prepare(path: str, choices: Choices, source: Source | None = None) -> Prepared:
-    """Read a recipe, or take the text that will lie there, load the plugins and check both."""
+def prepare(
+    path: str, choices: Choices, source: Source | None = None, texts: Mapping[str, str] = _NO_TEXTS
+) -> Prepared:
+    """Read a recipe, or take the text that will lie there, load the plugins and check both.
+
+    ``texts`` stand in place of files, by their real paths.
+    """
     loaded = load_recipe(
-        path, profile=choices.profile, sets=choices.sets, environment=os.environ, source=source
+        path, profile=choices.profile, sets=choices.sets, environment=os.environ, source=source, texts=texts
     )
     if loaded.recipe is None:
         return Prepared(loaded=loaded, catalog=None, plan=None, diagnostics=in_text_order(loaded.diagnostics))

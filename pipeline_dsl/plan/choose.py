@@ -14,7 +14,7 @@ from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.plan.model import ProviderRef
 from pipeline_dsl.plan.options import path_options, read_options
 from pipeline_dsl.recipe.model import Use
-from pipeline_dsl.recipe.suggest import nearest
+from pipeline_dsl.recipe.suggest import nearest, renamed
 from pipeline_dsl.registry import Catalog, Offer
 from pipeline_dsl.syntax.nodes import Mapping
 
@@ -162,4 +162,5 @@ def _unknown(catalog: Catalog, kind: Kind, use: Use) -> Diagnostic:
         span=use.span,
         help=(f"did you mean `{near}`? " if near else "") + listing,
         reason=f"plugins that could not be loaded: {lost}" if lost else None,
+        fixes=renamed(use.span, use.name, names),
     )

@@ -19,7 +19,7 @@ from pipeline_dsl.plan.views import first_rows
 from pipeline_dsl.recipe.data import block_and_part
 from pipeline_dsl.recipe.model import Recipe, Use, View
 from pipeline_dsl.recipe.refs import Ref
-from pipeline_dsl.recipe.suggest import nearest
+from pipeline_dsl.recipe.suggest import nearest, renamed
 from pipeline_dsl.registry import Catalog
 from pipeline_dsl.syntax.nodes import Scalar
 
@@ -134,6 +134,7 @@ def _not_there(rows: Sequence[Row], asked: Iterable[tuple[Ref, str]]) -> Iterato
             message=f"the {word} asks for the column `{ref.name}`, which the data lacks",
             span=ref.span,
             help=(f"did you mean `{near}`? " if near else "") + f"its columns are {_listed(have)}",
+            fixes=renamed(ref.span, ref.name, have),
         )
 
 
@@ -186,7 +187,12 @@ def missing_columns(
             help=f"{own}its columns are {_listed(have)}; "
             f"map one with `columns: {{{name}: {near or 'COLUMN'}}}` in `data.{block_and_part(data)[0]}`",
             related=(Related(message="used here", span=asked),) if written else (),
+            fixes=renamed(_inside_braces(written), name, have) if written else (),
         )
+
+
+def _inside_braces(field: Span) -> Span:
+    return Span(field.source, field.start + 1, field.end - 1)
 
 
 def _written(name: str, use: Use) -> Span | None:

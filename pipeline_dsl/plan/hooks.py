@@ -16,7 +16,7 @@ from pipeline_dsl.plan.steering import HeldBack
 from pipeline_dsl.plan.waiting import EARLY_STOP, EVALUATE, KEEP_BEST, Waiting
 from pipeline_dsl.recipe.model import Hook, Recipe, Use
 from pipeline_dsl.recipe.refs import Ref
-from pipeline_dsl.recipe.suggest import nearest
+from pipeline_dsl.recipe.suggest import nearest, renamed
 
 ALWAYS = ("loss", "learning_rate", "grad_norm", "label_tokens", "step", "max_steps", "epoch")
 """Values that every condition may use, besides the scores of tasks."""
@@ -101,6 +101,7 @@ class HookReader:
                     message=f"`{ref.name}` would go by `{figure}`, and there is no such {what}",
                     span=span,
                     help=(f"did you mean `{near}`? " if near else "") + "known here: " + ", ".join(known),
+                    fixes=renamed(span, figure, known),
                 )
             )
 
@@ -134,6 +135,7 @@ class HookReader:
                     message=f"nothing computes `{ref.name}`",
                     span=ref.span,
                     help=(f"did you mean `{near}`? " if near else "") + "known here: " + ", ".join(known),
+                    fixes=renamed(ref.span, ref.name, known),
                 )
             )
 

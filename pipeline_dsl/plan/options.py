@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_dsl.api.options import schema_of
-from pipeline_dsl.diagnostics import Diagnostic, Severity, Span
+from pipeline_dsl.diagnostics import Diagnostic, Fix, Severity, Span
 from pipeline_dsl.plan.accepting import accepts
 from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.recipe.model import Use
+from pipeline_dsl.recipe.respelling import as_text, flag, nothing, number, respelt, whole
 from pipeline_dsl.recipe.spelling import as_spelt_on_disk
-from pipeline_dsl.recipe.suggest import nearest
+from pipeline_dsl.recipe.suggest import nearest, renamed
 from pipeline_dsl.syntax.findings import MAX_FINDINGS
-from pipeline_dsl.syntax.nodes import Mapping, Node, Scalar, Sequence, Table, TypedTable, plain
+from pipeline_dsl.syntax.nodes import Entry, Mapping, Node, Scalar, Sequence, Table, TypedTable, plain
+from pipeline_dsl.syntax.repairs import write
 
 Json = dict[str, Any]
 _WORDS = {
@@ -34,6 +36,7 @@ _LIMITS = (
     ("maximum", "of at most"),
     ("exclusiveMaximum", "below"),
 )
+_READINGS = {"null": nothing, "boolean": flag, "integer": whole, "number": number}
 _RANGES = frozenset({*(key for key, _ in _LIMITS), "minItems"})
 _SHOWN = 40
 """Characters of a text that a message quotes."""
@@ -70,6 +73,7 @@ def _unknown(use: Use, known: Json, title: str) -> Iterator[Diagnostic]:
             message=f"{title} has no option `{entry.key.name}`",
             span=entry.key.span,
             help=f"did you mean `{near}`?" if near else f"its options are: {listing}{also}",
+            fixes=renamed(entry.key.span, entry.key.name, (*known, *use.words), taken=use.options.names()),
         )
 
 
@@ -94,6 +98,7 @@ def _deprecated(block: Mapping, known: Json) -> Iterator[Diagnostic]:
                 message=f"`{entry.key.name}` is deprecated",
                 span=entry.key.span,
                 help=f"write `{facts['x-use-instead']}`",
+                fixes=_instead(entry, facts["x-use-instead"], known),
             )
 
 
@@ -112,7 +117,34 @@ def _invalid(values: Json, block: Mapping, schema: Json) -> Iterator[Diagnostic]
             message=f"`{name}` must be {wanted}, not {_shown(node)}",
             span=node.span,
             help=_default_help(facts),
+            fixes=_fixes(node, facts if len(path) == 1 else dict(error.schema)),
         )
+
+
+def _instead(entry: Entry, name: str, known: Json) -> tuple[Fix, ...]:
+    """The fix that writes the option that took a deprecated one's place; values may differ."""
+    return (write(entry.key.span, name),) if name in known else ()
+
+
+def _fixes(node: Node, facts: Json) -> tuple[Fix, ...]:
+    """What was meant by a value of the wrong type or spelling, where that can be told."""
+    members = facts.get("anyOf", [facts])
+    kinds = {
+        kind
+        for m in members
+        for kind in ([m["type"]] if isinstance(m.get("type"), str) else m.get("type", ()))
+    }
+    enum = [choice for member in members for choice in member.get("enum", ())]
+    choices = [choice for choice in enum if isinstance(choice, str)]
+    kinds |= {"boolean" for choice in enum if isinstance(choice, bool)}
+    if isinstance(node, Scalar) and isinstance(node.value, str):
+        fixes = renamed(node.span, node.value, choices)
+        if fixes:
+            return fixes
+    elif "string" in kinds:
+        return as_text(node)
+    readings = [read for kind, read in _READINGS.items() if kind in kinds]
+    return respelt(node, *readings)
 
 
 def _validator(schema: Json) -> Any:

@@ -15,7 +15,7 @@ from pipeline_dsl.plan.model import Estimate, MixPlan, PhasePlan, StagePlan
 from pipeline_dsl.plan.steering import HeldBack
 from pipeline_dsl.recipe.conditions import Condition
 from pipeline_dsl.recipe.model import MixEntry, Phase, Recipe, Stage, Use
-from pipeline_dsl.recipe.suggest import nearest
+from pipeline_dsl.recipe.suggest import nearest, renamed
 
 Row = TypeVar("Row", MixEntry, MixPlan)
 
@@ -89,6 +89,7 @@ class StageReader:
                         message=f"nothing computes `{ref.name}`",
                         span=ref.span,
                         help=(f"did you mean `{near}`? " if near else "") + "scores: " + ", ".join(known),
+                        fixes=renamed(ref.span, ref.name, known),
                     )
                 )
         return tuple(dict.fromkeys(found))

@@ -13,7 +13,7 @@ from pipeline_dsl.recipe.findings import Findings
 from pipeline_dsl.recipe.model import MixEntry, Phase, StackEntry, Task, View
 from pipeline_dsl.recipe.paths import rows
 from pipeline_dsl.recipe.refs import Ref
-from pipeline_dsl.recipe.suggest import suggestion
+from pipeline_dsl.recipe.suggest import renamed, suggestion
 from pipeline_dsl.syntax.names import normal
 from pipeline_dsl.syntax.nodes import Mapping, Node, Scalar, plain
 
@@ -122,7 +122,11 @@ def _unknown(section: str, ref: Ref, known: tuple[str, ...], findings: Findings)
         )
         return
     findings.error(
-        Code.UNKNOWN_NAME, message, ref.span, help=suggestion(ref.name, known, what=f"`{section}`")
+        Code.UNKNOWN_NAME,
+        message,
+        ref.span,
+        help=suggestion(ref.name, known, what=f"`{section}`"),
+        fixes=renamed(ref.span, ref.name, known),
     )
 
 

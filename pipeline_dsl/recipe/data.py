@@ -15,10 +15,12 @@ from pipeline_dsl.recipe.findings import Findings
 from pipeline_dsl.recipe.merging import without
 from pipeline_dsl.recipe.model import PARTS, SHUFFLE_BUFFER, DataBlock, Declared, View
 from pipeline_dsl.recipe.refs import Ref
-from pipeline_dsl.recipe.suggest import suggestion
+from pipeline_dsl.recipe.respelling import flag, respelt
+from pipeline_dsl.recipe.suggest import renamed, suggestion
 from pipeline_dsl.recipe.uses import declared
 from pipeline_dsl.recipe.values import kind_of
 from pipeline_dsl.syntax.nodes import Mapping, Node, Scalar
+from pipeline_dsl.syntax.repairs import write
 
 PII = ("allow", "deny")
 _SHARE = re.compile(r"[0-9]+(\.[0-9]+)?")
@@ -146,7 +148,7 @@ def _flag(fields: Fields, name: str) -> bool:
         return False
     if isinstance(node, Scalar) and isinstance(node.value, bool):
         return node.value
-    fields.wrong(name, "true or false", node)
+    fields.wrong(name, "true or false", node, fixes=respelt(node, flag))
     return False
 
 
@@ -205,6 +207,7 @@ def _check_part(ref: Ref, block: str, part: str | None, view: View, findings: Fi
             f"`{block}` is split: say which part is meant",
             ref.span,
             help=f"its parts: {listing}",
+            fixes=tuple(write(ref.span, name) for name in names if ref.span.text == block),
         )
     elif part not in view.parts:
         findings.error(
@@ -212,6 +215,7 @@ def _check_part(ref: Ref, block: str, part: str | None, view: View, findings: Fi
             f"`{block}` has no part `{part}`",
             ref.span,
             help=suggestion(ref.name, names, what="its parts"),
+            fixes=renamed(ref.span, ref.name, names),
         )
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 
-from pipeline_dsl.diagnostics import Related, Source, Span
+from pipeline_dsl.diagnostics import Diagnostic, Related, Source, Span
 from pipeline_dsl.recipe.codes import Code
 from pipeline_dsl.recipe.findings import Findings
 from pipeline_dsl.recipe.origins import Layer, LayerKind
 from pipeline_dsl.recipe.reading import Text, read_text
 from pipeline_dsl.recipe.spelling import as_spelt_on_disk
-from pipeline_dsl.recipe.suggest import suggestion
+from pipeline_dsl.recipe.suggest import renamed_file, suggestion
 from pipeline_dsl.recipe.values import kind_of
 from pipeline_dsl.syntax.nodes import Node, Scalar, Sequence
 from pipeline_dsl.syntax.reading import read_source
@@ -21,6 +24,7 @@ from pipeline_dsl.syntax.reading import read_source
 DEPTH_LIMIT = 16
 FILE_LIMIT = 64
 STANDARD_INPUT = "-"
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class _Walk:
     root: str
     """Real path of the folder that no file may leave."""
     findings: Findings
+    given: Mapping[str, str]
+    """Texts in place of files, by their real paths."""
     texts: dict[str, Text | None] = field(default_factory=dict)
     layers: list[Layer] = field(default_factory=list)
     asked: int = 0
@@ -47,9 +53,11 @@ class _Walk:
     whole: bool = True
 
 
-def read_chain(path: str, findings: Findings, source: Source | None = None) -> Chain | None:
+def read_chain(
+    path: str, findings: Findings, source: Source | None = None, given: Mapping[str, str] = _NONE
+) -> Chain | None:
     """Read a recipe, or take its text, and all that it extends; None where the recipe cannot be read."""
-    walk = _Walk(os.path.realpath(Path(path).parent), findings)
+    walk = _Walk(os.path.realpath(Path(path).parent), findings, given)
     here = path if path == STANDARD_INPUT else os.path.realpath(path)
     if source is not None:
         walk.texts[here] = read_text(source, findings)
@@ -65,12 +73,17 @@ def read_chain(path: str, findings: Findings, source: Source | None = None) -> C
 def _read(path: str, real: str, walk: _Walk) -> Text | None:
     """Read and parse a file once."""
     if real not in walk.texts:
-        source, found = read_source(path)
+        source, found = _source(path, real, walk)
         walk.findings.extend(found)
         walk.texts[real] = read_text(source, walk.findings) if source else None
         text = walk.texts[real]
         walk.whole = walk.whole and text is not None and text.whole
     return walk.texts[real]
+
+
+def _source(path: str, real: str, walk: _Walk) -> tuple[Source | None, tuple[Diagnostic, ...]]:
+    given = walk.given.get(real)
+    return read_source(path) if given is None else (Source.of(path, given), ())
 
 
 def _visit(text: Text, trail: list[tuple[str, Span]], walk: _Walk) -> None:
@@ -182,5 +195,6 @@ def _unreadable(name: str, path: Path, span: Span, walk: _Walk) -> None:
         span,
         help=suggestion(path.name, beside, what="recipes there")
         or "a path is relative to the file it stands in",
+        fixes=renamed_file(span, name, beside),
     )
     walk.whole = False

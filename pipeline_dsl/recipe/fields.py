@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from pipeline_dsl.diagnostics import Span
+from pipeline_dsl.diagnostics import Fix, Span
 from pipeline_dsl.recipe.codes import Code
 from pipeline_dsl.recipe.findings import Findings
 from pipeline_dsl.recipe.refs import Ref
-from pipeline_dsl.recipe.suggest import suggestion
+from pipeline_dsl.recipe.respelling import as_text, number, respelt, whole
+from pipeline_dsl.recipe.suggest import renamed, suggestion
 from pipeline_dsl.recipe.values import kind_of
 from pipeline_dsl.syntax.names import normal
 from pipeline_dsl.syntax.nodes import Entry, Mapping, Node, Scalar, Sequence
@@ -40,24 +41,38 @@ class Fields:
             return None
         return entry.value
 
-    def wrong(self, name: str, wanted: str, node: Node, help_line: str | None = None) -> None:
+    def wrong(
+        self,
+        name: str,
+        wanted: str,
+        node: Node,
+        help_line: str | None = None,
+        fixes: tuple[Fix, ...] = (),
+    ) -> None:
         """Report a value of the wrong type, at the key where the value is nothing or runs over lines."""
         shown = node.span.text
         at_key = name in self.entries and (not shown or "\n" in shown)
         span = self.entries[name].key.span if at_key else node.span
         message = f"`{self.label(name)}` must be {wanted}, not {kind_of(node)}"
-        self.findings.error(Code.WRONG_TYPE, message, span, help=help_line)
+        self.findings.error(Code.WRONG_TYPE, message, span, help=help_line, fixes=fixes)
 
     def out_of_range(self, name: str, wanted: str, node: Scalar) -> None:
         """Report a value of the right type that is too large or too small."""
         message = f"`{self.label(name)}` must be {wanted}, not {node.value}"
         self.findings.error(Code.OUT_OF_RANGE, message, node.span)
 
-    def missing(self, name: str, help_line: str | None = None, span: Span | None = None) -> None:
+    def missing(
+        self,
+        name: str,
+        help_line: str | None = None,
+        span: Span | None = None,
+        fixes: tuple[Fix, ...] = (),
+    ) -> None:
         """Report a key that is needed and not there."""
         message = f"`{self.label(name)}` is missing"
         advice = help_line or f"give it a value for `{name}`"
-        self.findings.error(Code.MISSING_KEY, message, span or self.head, help=advice, about=name)
+        place = span or self.head
+        self.findings.error(Code.MISSING_KEY, message, place, help=advice, about=name, fixes=fixes)
 
     def text(self, name: str, wanted: str = "text") -> str | None:
         """A non-empty text."""
@@ -72,7 +87,8 @@ class Fields:
         found = as_ref(node)
         if found is None:
             quoted = isinstance(node, Scalar) and isinstance(node.value, int | float)
-            self.wrong(name, wanted, node, f'write it in quotes: "{node.span.text}"' if quoted else None)
+            help_line = f'write it in quotes: "{node.span.text}"' if quoted else None
+            self.wrong(name, wanted, node, help_line, as_text(node))
         return found
 
     def refs(self, name: str) -> tuple[Ref, ...]:
@@ -96,7 +112,7 @@ class Fields:
         if node is None:
             return None
         if not isinstance(node, Scalar) or not isinstance(node.value, int) or isinstance(node.value, bool):
-            self.wrong(name, "a whole number", node, _number_help(name, node))
+            self.wrong(name, "a whole number", node, _number_help(name, node), respelt(node, whole))
             return None
         if node.value < least:
             self.out_of_range(name, f"{least} or more", node)
@@ -110,7 +126,7 @@ class Fields:
             return None
         value = as_number(node)
         if value is None:
-            self.wrong(name, "a number", node, _number_help(name, node))
+            self.wrong(name, "a number", node, _number_help(name, node), respelt(node, number))
         return value
 
     def choice(self, name: str, choices: tuple[str, ...]) -> str | None:
@@ -123,6 +139,7 @@ class Fields:
             f"`{self.label(name)}` cannot be `{ref.name}`",
             ref.span,
             help=suggestion(ref.name, choices, what="one of"),
+            fixes=renamed(ref.span, ref.name, choices),
         )
         return None
 
@@ -157,6 +174,7 @@ def check_keys(block: Mapping, where: str, known: Collection[str], findings: Fin
             f"`{key.name}` is not a key {inside}",
             key.span,
             help=None if findings.full else suggestion(key.name, free, what="keys"),
+            fixes=() if findings.full else renamed(key.span, key.name, free),
         )
 
 

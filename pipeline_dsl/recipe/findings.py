@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline_dsl.diagnostics import Diagnostic, Related, Severity, Span
+from pipeline_dsl.diagnostics import Diagnostic, Fix, Related, Severity, Span
 from pipeline_dsl.recipe.codes import ABSENCES, Code
 from pipeline_dsl.syntax.codes import Code as NotationCode
 from pipeline_dsl.syntax.findings import MAX_FINDINGS
@@ -38,6 +38,7 @@ class Findings:
         reason: str | None = None,
         related: tuple[Related, ...] = (),
         about: str = "",
+        fixes: tuple[Fix, ...] = (),
     ) -> None:
         """Add something that stops the command."""
         self.attempts += 1
@@ -45,7 +46,13 @@ class Findings:
             self._cut = True
             return
         found = Diagnostic(
-            code=code.value, message=message, span=span, help=help, reason=reason, related=related
+            code=code.value,
+            message=message,
+            span=span,
+            help=help,
+            reason=reason,
+            related=related,
+            fixes=fixes,
         )
         self._found.setdefault((code, span, about), found)
 

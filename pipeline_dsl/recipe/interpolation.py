@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping as Variables
 from dataclasses import dataclass, field
 
-from pipeline_dsl.diagnostics import Related, Span
+from pipeline_dsl.diagnostics import Fix, Related, Span
 from pipeline_dsl.recipe.codes import Code
 from pipeline_dsl.recipe.findings import Findings
 from pipeline_dsl.recipe.likes import LIKE, SECTIONS
 from pipeline_dsl.recipe.paths import Missing, Steps, children, dotted, locate
-from pipeline_dsl.recipe.suggest import suggestion
+from pipeline_dsl.recipe.suggest import renamed, suggestion
 from pipeline_dsl.recipe.values import kind_of
 from pipeline_dsl.syntax.nodes import Entry, Mapping, Node, Scalar, Sequence, Style, Table, TypedTable
 
@@ -233,6 +233,7 @@ class _Filling:
             f"`${{{name}}}` refers to nothing: {here} `{place.rest[0]}`",
             span,
             help=help_line,
+            fixes=_redirected(span, name, place),
         )
 
     def _cycle(self, target: Steps, span: Span) -> None:
@@ -246,6 +247,16 @@ class _Filling:
             help="write the value itself in one of these places",
             related=tuple(Related(message="refers on here", span=s) for _, s in loop if s != span),
         )
+
+
+def _redirected(span: Span, name: str, place: Missing) -> tuple[Fix, ...]:
+    """The fix that writes the name that is there in place of the first one that is not."""
+    wrong = place.rest[0]
+    at = span.text.find(f"${{{name}}}")
+    if at < 0 or name.count(wrong) != 1:
+        return ()
+    start = span.start + at + len("${") + name.index(wrong)
+    return renamed(Span(span.source, start, start + len(wrong)), wrong, children(place.node))
 
 
 def _below(steps: Steps, above: Steps) -> bool:

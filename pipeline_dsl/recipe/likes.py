@@ -9,7 +9,7 @@ from pipeline_dsl.recipe.codes import Code
 from pipeline_dsl.recipe.findings import Findings
 from pipeline_dsl.recipe.merging import overlay, replaced, without
 from pipeline_dsl.recipe.origins import Layer, LayerKind
-from pipeline_dsl.recipe.suggest import suggestion
+from pipeline_dsl.recipe.suggest import renamed, suggestion
 from pipeline_dsl.recipe.values import kind_of
 from pipeline_dsl.syntax.names import normal
 from pipeline_dsl.syntax.nodes import Entry, Mapping, Scalar
@@ -91,6 +91,7 @@ class _Section:
                 node.span,
                 help=suggestion(node.value, others, what=f"in `{self.name}`")
                 or f"there is no other block in `{self.name}`",
+                fixes=renamed(node.span, node.value, others),
             )
         else:
             return normal(node.value)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
-from pipeline_dsl.diagnostics import Diagnostic, Related, Source
+from pipeline_dsl.diagnostics import Diagnostic, Fix, Related, Source
 from pipeline_dsl.recipe.bind import Circumstances, bind
 from pipeline_dsl.recipe.extends import read_chain
 from pipeline_dsl.recipe.findings import Findings
@@ -48,13 +48,15 @@ def load_recipe(
     sets: Sequence[str] = (),
     environment: Variables[str, str] = _NO_VARIABLES,
     source: Source | None = None,
+    texts: Variables[str, str] = _NO_VARIABLES,
 ) -> Loaded:
     """Read a recipe (``-`` for standard input) with all that it extends, and check it without any plugin.
 
-    With a ``source`` its text is taken, as if it lay at the path already.
+    With a ``source`` its text is taken, as if it lay at the path already. ``texts`` stand in the same way in
+    place of files, the recipe's and those that it extends, by their real paths.
     """
     findings = Findings()
-    chain = read_chain(path, findings, source)
+    chain = read_chain(path, findings, source, texts)
     if chain is None:
         return Loaded(recipe=None, diagnostics=findings.all(), sources=(), origins=Origins())
     tree = _stacked([layer.node for layer in chain.layers if isinstance(layer.node, Mapping)])
@@ -103,6 +105,11 @@ def _stacked(trees: list[Mapping]) -> Mapping:
     return tree
 
 
+def _tells(fix: Fix, origins: Origins) -> bool:
+    """Whether a fix would write the value of an environment variable."""
+    return any(origins.redact(text) != text for text in (fix.message, *(e.text for e in fix.edits)))
+
+
 def redacted(found: Diagnostic, origins: Origins) -> Diagnostic:
     """Return a finding without the values of environment variables."""
     if not origins.secrets:
@@ -113,4 +120,5 @@ def redacted(found: Diagnostic, origins: Origins) -> Diagnostic:
         reason=origins.redact(found.reason) if found.reason else None,
         help=origins.redact(found.help) if found.help else None,
         related=tuple(Related(message=origins.redact(r.message), span=r.span) for r in found.related),
+        fixes=tuple(fix for fix in found.fixes if not _tells(fix, origins)),
     )

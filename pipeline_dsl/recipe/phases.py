@@ -18,7 +18,7 @@ from pipeline_dsl.recipe.names import BASE_ROW, check_name
 from pipeline_dsl.recipe.refs import Ref
 from pipeline_dsl.recipe.rows import read_rows
 from pipeline_dsl.recipe.stages import read_stages
-from pipeline_dsl.recipe.suggest import suggestion
+from pipeline_dsl.recipe.suggest import renamed, suggestion
 from pipeline_dsl.recipe.uses import use_block, use_value
 from pipeline_dsl.recipe.values import kind_of
 from pipeline_dsl.recipe.when import read_condition
@@ -156,6 +156,7 @@ def _event_exists(on: Ref, findings: Findings) -> bool:
         f"there is no event `{on.name}`",
         on.span,
         help=suggestion(on.name, names) or f"events: {', '.join(names)}",
+        fixes=renamed(on.span, on.name, names),
     )
     return False
 

@@ -12,7 +12,7 @@ from pipeline_dsl.recipe.merging import merge
 from pipeline_dsl.recipe.origins import Layer, LayerKind
 from pipeline_dsl.recipe.reading import read_argument
 from pipeline_dsl.recipe.refs import Ref
-from pipeline_dsl.recipe.suggest import suggestion
+from pipeline_dsl.recipe.suggest import renamed, suggestion
 from pipeline_dsl.recipe.values import kind_of
 from pipeline_dsl.syntax.names import normal
 from pipeline_dsl.syntax.nodes import Entry, Mapping, Node, Scalar
@@ -105,4 +105,5 @@ def _unknown(ref: Ref, names: tuple[str, ...], findings: Findings) -> None:
         f"there is no profile `{ref.name}`",
         ref.span,
         help=suggestion(ref.name, names, what="profiles") or "this recipe has no `profiles`",
+        fixes=renamed(ref.span, ref.name, names),
     )

@@ -20,9 +20,9 @@ class Shift:
         return Span(self.source, span.start + self.by, span.end + self.by)
 
     def diagnostic(self, found: Diagnostic) -> Diagnostic:
-        """Move a finding and its second places."""
+        """Move a finding and its second places; what would mend it is not about a file."""
         related = tuple(replace(r, span=self.span(r.span)) for r in found.related)
-        return replace(found, span=self.span(found.span) if found.span else None, related=related)
+        return replace(found, span=self.span(found.span) if found.span else None, related=related, fixes=())
 
     def node(self, node: Node) -> Node:
         """Move a value and all that is in it."""

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+
+from pipeline_dsl.diagnostics import Fix, Span
+from pipeline_dsl.syntax.names import normal
+from pipeline_dsl.syntax.repairs import write
 
 _LIST_AT_MOST = 12
 """How many names are listed beside the nearest one."""
 _LIST_ALONE = 24
 """How many are listed where none is near."""
 _SHORTEST_BEGINNING = 3
+_SHORTEST = 3
+"""Letters of the shortest name that is written right unasked."""
+_CLEAR = 2
+"""By how many letters any other name has to differ for that."""
+_PLAIN = re.compile(r"[\w./-]+")
+_KEYWORDS = frozenset({"true", "false", "null", "nil"})
+_DIGITS = re.compile(r"[0-9]+")
+_WORD = re.compile(r"[_./]")
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
@@ -43,6 +56,59 @@ def suggestion(name: str, candidates: Iterable[str], *, what: str = "known") -> 
         more = f" and {len(known) - _LIST_ALONE} more" if len(known) > _LIST_ALONE else ""
         parts.append(f"{what}: {', '.join(known[:_LIST_ALONE])}{more}")
     return " ".join(parts) or None
+
+
+def renamed(
+    span: Span | None, name: str, candidates: Iterable[str], *, taken: Container[str] = ()
+) -> tuple[Fix, ...]:
+    """Return the fix that writes the nearest candidate in place of a name, if there is one.
+
+    Args:
+        span: where the name is written, in quotes or not; nothing is offered where something else stands
+            there, such as a reference that became the name.
+        name: as it was read.
+        candidates: the names that can stand there.
+        taken: those of them that stand beside it already: writing them a second time is never certain.
+    """
+    known = sorted(set(candidates))
+    near = nearest(name, known)
+    if span is None or near is None or not _PLAIN.fullmatch(near) or near in _KEYWORDS:
+        return ()
+    written = span.text
+    inside = written[1:-1] if len(written) > 1 and written[0] == written[-1] == '"' else written
+    if normal(inside) != normal(name):
+        return ()
+    start = span.start + (len(written) - len(inside)) // 2
+    place = Span(span.source, start, start + len(inside))
+    return (write(place, near, safe=near not in taken and is_certain(name, near, known)),)
+
+
+def renamed_file(span: Span | None, path: str, beside: Iterable[str]) -> tuple[Fix, ...]:
+    """Return the fix that writes the nearest of the files of a folder in place of the last part of a path."""
+    folder, slash, name = path.rpartition("/")
+    return renamed(span, path, (f"{folder}{slash}{other}" for other in beside)) if name else ()
+
+
+def is_certain(name: str, near: str, known: Iterable[str]) -> bool:
+    """Whether a name can only be a slip of ``near``: one letter away, and no other one within two."""
+    wanted, right = _letters(name), _letters(near)
+    others = (other for other in known if other != near)
+    return (
+        len(wanted) >= _SHORTEST
+        and _DIGITS.findall(wanted) == _DIGITS.findall(right)
+        and _distance(wanted, right) <= 1
+        and _same_short_words(wanted, right)
+        and all(
+            abs(len(wanted) - len(_letters(other))) > _CLEAR or _distance(wanted, _letters(other)) > _CLEAR
+            for other in others
+        )
+    )
+
+
+def _same_short_words(a: str, b: str) -> bool:
+    """Whether names like ``exam_a`` agree in their short words: ``exam_b`` is another name, not a slip."""
+    first, second = ([w for w in _WORD.split(name) if len(w) < _SHORTEST] for name in (a, b))
+    return first == second
 
 
 def _letters(name: str) -> str:

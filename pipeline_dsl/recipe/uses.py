@@ -11,7 +11,7 @@ from pipeline_dsl.recipe.merging import without
 from pipeline_dsl.recipe.model import Declared, Use
 from pipeline_dsl.recipe.names import check_name
 from pipeline_dsl.recipe.refs import Ref
-from pipeline_dsl.recipe.suggest import nearest
+from pipeline_dsl.recipe.suggest import nearest, renamed
 from pipeline_dsl.recipe.values import kind_of
 from pipeline_dsl.syntax.nodes import Mapping, Node, Sequence
 
@@ -27,7 +27,8 @@ def use_block(block: Mapping, where: str, default: str | None, findings: Finding
         if default is None:
             near = nearest(USE, block.names())
             meant = f"did you mean `{USE}` where `{near}` stands?" if near else f"write `{USE}: NAME`"
-            fields.missing(USE, meant, head)
+            slip = fields.entries[near].key.span if near else None
+            fields.missing(USE, meant, slip or head, renamed(slip, near or "", [USE]))
             return None
         return Use(name=default, options=block, span=head)
     ref = fields.ref(USE, "the name of a provider")

@@ -10,6 +10,7 @@ from lark import Token, Tree
 from pipeline_dsl.diagnostics import Related, Span
 from pipeline_dsl.syntax.codes import Code
 from pipeline_dsl.syntax.findings import Findings
+from pipeline_dsl.syntax.mending import without_entry
 from pipeline_dsl.syntax.nodes import (
     Entry,
     Key,
@@ -21,6 +22,8 @@ from pipeline_dsl.syntax.nodes import (
     Table,
     TypedTable,
 )
+from pipeline_dsl.syntax.repairs import Repair
+from pipeline_dsl.syntax.widths import fitted
 
 Part: TypeAlias = "Tree[Token] | Token"
 
@@ -74,7 +77,8 @@ class Builder:
             entry = self._entry(tree)
             first = found.setdefault(entry.key.name, entry)
             if first is not entry:
-                self._note_twice(Code.DUPLICATE_KEY, "key", entry.key, first.key)
+                repairs = without_entry(self.source.text, entry.span.start, entry.span.end)
+                self._note_twice(Code.DUPLICATE_KEY, "key", entry.key, first.key, repairs)
         return tuple(found.values())
 
     def _entry(self, tree: Tree[Token]) -> Entry:
@@ -161,6 +165,7 @@ class Builder:
             if found > width
             else "write `null` for a cell without a value",
             related=(Related(message="the columns", span=header),),
+            repairs=fitted(self.source.text, row, width),
         )
         return False
 
@@ -192,7 +197,9 @@ class Builder:
                 else:
                     self.value(part)
 
-    def _note_twice(self, code: Code, what: str, key: Key, first: Key) -> None:
+    def _note_twice(
+        self, code: Code, what: str, key: Key, first: Key, repairs: tuple[Repair, ...] = ()
+    ) -> None:
         self.findings.add(
             code,
             key.span.start,
@@ -200,6 +207,7 @@ class Builder:
             f"the {what} `{key.name}` stands here a second time",
             help=f"give each {what} a name of its own, or remove one of the two",
             related=(Related(message=f"`{first.name}` stands here first", span=first.span),),
+            repairs=repairs,
         )
 
     def _key(self, token: Token) -> Key:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline_dsl.diagnostics import Diagnostic, Related, Severity, Source, Span
 from pipeline_dsl.syntax.codes import Code
+from pipeline_dsl.syntax.repairs import Repair
 
 MAX_FINDINGS = 500
 
@@ -22,6 +23,7 @@ class Mistake(Exception):  # noqa: N818 - of the text, not of the program
         reason: str | None = None,
         related: tuple[Related, ...] = (),
         resume: int | None = None,
+        repairs: tuple[Repair, ...] = (),
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -32,6 +34,7 @@ class Mistake(Exception):  # noqa: N818 - of the text, not of the program
         self.reason = reason
         self.related = related
         self.resume = resume
+        self.repairs = repairs
 
 
 class Findings:
@@ -63,6 +66,7 @@ class Findings:
         reason: str | None = None,
         related: tuple[Related, ...] = (),
         severity: Severity = Severity.ERROR,
+        repairs: tuple[Repair, ...] = (),
     ) -> None:
         """Note one finding at ``start`` to ``end``."""
         if self.full:
@@ -76,6 +80,7 @@ class Findings:
                 help=help,
                 reason=reason,
                 related=related,
+                fixes=tuple(repair.of(self.source) for repair in repairs),
             )
         )
 
@@ -89,6 +94,7 @@ class Findings:
             help=mistake.help,
             reason=mistake.reason,
             related=mistake.related,
+            repairs=mistake.repairs,
         )
 
     def done(self) -> tuple[Diagnostic, ...]:

@@ -10,6 +10,7 @@ from pipeline_dsl.diagnostics import Related
 from pipeline_dsl.syntax import terminals as t
 from pipeline_dsl.syntax.codes import Code
 from pipeline_dsl.syntax.findings import Mistake
+from pipeline_dsl.syntax.mending import close_bracket
 from pipeline_dsl.syntax.mistakes import (
     MAX_DEPTH,
     clip,
@@ -21,6 +22,7 @@ from pipeline_dsl.syntax.mistakes import (
     stray_bracket,
     too_deep,
 )
+from pipeline_dsl.syntax.repairs import insertion
 from pipeline_dsl.syntax.scanner import Scanner
 
 BEFORE_VALUE = frozenset({"_COMMA", "LSQB", "LBRACE", "LPAR", "SEP"})
@@ -207,11 +209,14 @@ class FlowScanner:
             word.end() if word else start + 1,
             f"no comma before `{clip(word[0] if word else rest[0])}`",
             help="write a comma between two values; put text that contains quotes or brackets in quotes",
+            repairs=(insertion(scanner.out[-1].end_pos or start, ",", "write a comma between them"),),
         )
 
     def unclosed(self, resume: int | None = None) -> Mistake:
         """The mistake of the innermost bracket that never ends."""
         char, start = self.open[0] if resume is None else self.open[-1]
+        text = self.scanner.text
+        stop = len(text) if resume is None else resume
         return Mistake(
             Code.UNCLOSED_BRACKET,
             start,
@@ -219,4 +224,5 @@ class FlowScanner:
             f"this `{char}` is never closed",
             help=f"write `{t.OPENING[char]}` where it ends",
             resume=resume,
+            repairs=close_bracket(text, start, t.OPENING[char], alone=len(self.open) == 1, stop=stop),
         )

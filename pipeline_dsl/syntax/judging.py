@@ -10,6 +10,7 @@ from pipeline_dsl.syntax.codes import Code
 from pipeline_dsl.syntax.findings import Mistake
 from pipeline_dsl.syntax.levels import Holds, Level
 from pipeline_dsl.syntax.mistakes import BraceBlock, bad_key, clip, empty_key, missing_colon, section
+from pipeline_dsl.syntax.repairs import Repair, insertion
 from pipeline_dsl.syntax.scanner import Scanner
 
 
@@ -36,7 +37,7 @@ class LineJudge:
             )
         match = t.SECTION.match(text, start) if root else None
         if match:
-            raise section(match[1], start, match.end())
+            raise section(match)
         brace = t.BRACE_BLOCK.match(text, start)
         if brace:
             raise BraceBlock(brace)
@@ -68,6 +69,7 @@ class LineJudge:
                 f"no colon between `{clip(word)}` and its value",
                 help=f"write `{clip(word)}: {clip(rest.strip())}`",
                 related=related,
+                repairs=(self._with_colon(word, rest.strip(), start),),
             )
         return Mistake(
             Code.LONE_VALUE,
@@ -77,6 +79,13 @@ class LineJudge:
             help='write `key: value`; text that goes over several lines stands between two `"""`',
             related=related,
         )
+
+    @staticmethod
+    def _with_colon(word: str, rest: str, start: int) -> Repair:
+        """``key value`` with its colon: certain unless it may be a sentence."""
+        certain = " " not in rest or rest[0] in '"[{'
+        message = f"write `{clip(word)}: {clip(rest)}`"
+        return insertion(start + len(word), ":", message, safe=certain)
 
     def _without_comment(self, start: int) -> str:
         line = self.scanner.text[start : self.scanner.line_end(start)]

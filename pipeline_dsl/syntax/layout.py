@@ -11,7 +11,9 @@ from pipeline_dsl.syntax import terminals as t
 from pipeline_dsl.syntax.codes import Code
 from pipeline_dsl.syntax.findings import Findings, Mistake
 from pipeline_dsl.syntax.levels import Holds, Kind, Level, Under
+from pipeline_dsl.syntax.mending import moved_block
 from pipeline_dsl.syntax.mistakes import MAX_DEPTH, BraceBlock, stray_dash, too_deep, unclosed_quote
+from pipeline_dsl.syntax.repairs import Repair, replacement
 from pipeline_dsl.syntax.scanner import Scanner
 from pipeline_dsl.syntax.skipping import Skipper
 from pipeline_dsl.syntax.statements import StatementScanner
@@ -92,7 +94,20 @@ class Layout:
             "tabs and spaces are mixed in the indentation",
             help=f"indent every line with {style}",
             related=related if self.first_indent[0] != start else (),
+            repairs=self._in_one_sign(start, end),
         )
+
+    def _in_one_sign(self, start: int, end: int) -> tuple[Repair, ...]:
+        """Tabs in a text of spaces as spaces: certain where these lead to a level that can stand here."""
+        step = self.first_indent[1] - self.first_indent[0]
+        gap = self.text[start:end]
+        if self.indent_char != " " or gap.strip("\t"):
+            return ()
+        width, top = step * len(gap), self.levels[-1]
+        opens = self.under is not Under.NOTHING
+        certain = width == top.width + step if opens else any(level.width == width for level in self.levels)
+        message = f"indent it by {width} spaces"
+        return (replacement(start, end, " " * width, safe=certain, message=message),)
 
     def _guess_width(self, gap: str) -> int:
         """Choose an open level for a line with mixed indentation, so that no further finding follows."""
@@ -150,7 +165,14 @@ class Layout:
             end,
             f"this line is indented by {width}, but the open levels are at {open_widths}",
             help="indent it like the line that it belongs with",
+            repairs=self._moved(width),
         )
+
+    def _moved(self, width: int) -> tuple[Repair, ...]:
+        """Move a line to one of the open levels, the nearest first."""
+        widths = {level.width for level in self.levels if level.kind is not Kind.SECTION}
+        near = sorted(widths, key=lambda wanted: (abs(wanted - width), -wanted))
+        return tuple(r for w in near for r in moved_block(self.text, self.line_start, width, w))
 
     def _go_deeper(self, width: int) -> None:
         top = self.levels[-1]
@@ -163,6 +185,7 @@ class Layout:
                 self.scanner.position,
                 "this line is indented deeper than the one before, which cannot hold a block",
                 help="indent it like the line before; only `key:`, `- ` and a table's header open a block",
+                repairs=moved_block(self.text, self.line_start, width, top.width),
             )
             top.aliases.add(width)
             return
@@ -242,7 +265,7 @@ class Layout:
             if token.type != "STRING" or "\n" not in self.text[start:end]:
                 continue
             if mistake.start == end or self._swallows_statement(start, end):
-                blamed = unclosed_quote(start)
+                blamed = unclosed_quote(self.text, start)
                 blamed.resume = self.skipper.next_line(start)
                 return blamed
         return mistake

@@ -9,6 +9,8 @@ from lark import Token
 from pipeline_dsl.diagnostics import Related
 from pipeline_dsl.syntax.codes import Code
 from pipeline_dsl.syntax.findings import Mistake
+from pipeline_dsl.syntax.mending import close_quote, section_as_block
+from pipeline_dsl.syntax.repairs import around, insertion
 from pipeline_dsl.syntax.terminals import OPENING
 
 MAX_DEPTH = 64
@@ -43,25 +45,29 @@ def clip(text: str) -> str:
     return text if len(text) <= MAX_CLIP else text[: MAX_CLIP - 3] + "..."
 
 
-def unclosed_quote(start: int) -> Mistake:
-    """The mistake of a quote without its end."""
+def unclosed_quote(text: str, start: int) -> Mistake:
+    """The mistake of a quote without its end, in a whole text."""
     return Mistake(
         Code.UNCLOSED_QUOTE,
         start,
         start + 1,
         "this quote is never closed",
         help='write `"` where the text ends; a quote inside the text is written `\\"`',
+        repairs=close_quote(text, start),
     )
 
 
-def outer_comma(start: int) -> Mistake:
-    """The mistake of a comma in a value that is no list."""
+def outer_comma(start: int, value: tuple[int, int] | None = None) -> Mistake:
+    """The mistake of a comma in a value that is no list; ``value`` is where that begins and ends."""
+    quoted = "put the whole text in quotes"
+    repairs = (around(*value, "[]", "write it as a list"), around(*value, '""', quoted)) if value else ()
     return Mistake(
         Code.OUTER_COMMA,
         start,
         start + 1,
         "a comma in bare text",
         help='write a list as `[a, b]`, or put the whole text in quotes: `"a, b"`',
+        repairs=repairs,
     )
 
 
@@ -155,13 +161,15 @@ def typed_table(start: int, message: str) -> Mistake:
 
 def bad_key(key: str, start: int, mark: str) -> Mistake:
     """The mistake of a key with spaces or other characters that a bare key cannot have."""
+    end = start + len(key)
     return Mistake(
         Code.BAD_KEY,
         start,
-        start + len(key),
+        end,
         f"`{clip(key)}` cannot be a bare key",
         help=f'write "{clip(key)}"{mark} … or the whole line in quotes where it is text',
         reason="a bare key has letters, digits and `_ . - /`",
+        repairs=() if set(key) & set('"\\') else (around(start, end, '""', f'write "{clip(key)}"'),),
     )
 
 
@@ -200,14 +208,16 @@ def bar_value(rest: str, start: int, *, yaml: bool) -> Mistake:
     )
 
 
-def section(name: str, start: int, end: int) -> Mistake:
+def section(match: re.Match[str]) -> Mistake:
     """The mistake of a TOML-style section."""
+    name, start, end = match[1], match.start(), match.end()
     return Mistake(
         Code.SECTION,
         start,
         end,
         f"`[{clip(name)}]` is a section in TOML, not here",
         help=f"write `{clip(name)}:` and indent the lines under it",
+        repairs=section_as_block(match.string, name, start, start + len(match[0].rstrip())),
     )
 
 
@@ -219,7 +229,14 @@ def missing_colon(line: str, start: int) -> Mistake:
         start + len(line),
         f"no colon after `{clip(line)}`",
         help=f"write `{clip(line)}:`",
+        repairs=(insertion(start + len(line), ":", f"write `{clip(line)}:`", safe=True),),
     )
+
+
+def _closed_at_line_end(match: re.Match[str]) -> bool:
+    """Whether ``key {`` goes on to the end of its line as a mapping or list does."""
+    line = match.string[match.end() :].partition("\n")[0].rstrip()
+    return line.endswith(OPENING[match[2]]) and (match[2] == "[" or ":" in line or "=" in line)
 
 
 class BraceBlock(Mistake):
@@ -233,5 +250,6 @@ class BraceBlock(Mistake):
             match.end(),
             f"no colon between `{name}` and `{char}`",
             help=f"write `{name}:` and indent the lines under it, or `{name}: {char}…{OPENING[char]}`",
+            repairs=(insertion(match.end(1), ":", f"write `{name}:`", safe=_closed_at_line_end(match)),),
         )
         self.inside = match.end()

@@ -25,6 +25,7 @@ from pipeline_dsl.syntax.mistakes import (
     unclosed_quote,
 )
 from pipeline_dsl.syntax.names import check_name, check_quoted, check_text, normal
+from pipeline_dsl.syntax.repairs import Change, Repair, replacement
 from pipeline_dsl.syntax.strings import quoted, text_block
 from pipeline_dsl.syntax.words import NotANumberError, classify
 
@@ -142,7 +143,7 @@ class Scanner:
             return
         match = t.STRING.match(self.text, start)
         if not match:
-            raise unclosed_quote(start)
+            raise unclosed_quote(self.text, start)
         check_quoted(match[0], start, self.findings)
         self.put("STRING", quoted(match[0][1:-1]), start, match.end())
 
@@ -183,24 +184,31 @@ class Scanner:
         try:
             type_, value = classify(raw)
         except NotANumberError as error:
-            self.findings.add(error.code, start, stop, str(error), help=error.advice)
+            repairs = (replacement(start, stop, error.number, safe=True),) if error.number else ()
+            self.findings.add(error.code, start, stop, str(error), help=error.advice, repairs=repairs)
             type_, value = "BARE", raw
         if raw[0] == "'" and len(raw) > 1 and raw[-1] == "'":
-            self.findings.add(
-                Code.SINGLE_QUOTES,
-                start,
-                stop,
-                "single quotes do not quote: they are part of this text",
-                help=f'write "{raw[1:-1]}"',
-                severity=Severity.WARNING,
-            )
+            self._note_single_quotes(raw, start, stop)
         self.put(type_, value, start, stop)
+
+    def _note_single_quotes(self, raw: str, start: int, stop: int) -> None:
+        marks = (Change(start, start + 1, '"'), Change(stop - 1, stop, '"'))
+        plain = not set(raw[1:-1]) & set("'\"\\")
+        self.findings.add(
+            Code.SINGLE_QUOTES,
+            start,
+            stop,
+            "single quotes do not quote: they are part of this text",
+            help=f'write "{raw[1:-1]}"',
+            severity=Severity.WARNING,
+            repairs=(Repair(f'write "{raw[1:-1]}"', marks, safe=True),) if plain else (),
+        )
 
     def _check_bare(self, raw: str, start: int) -> None:
         rest = t.REFERENCE.sub(lambda match: "_" * len(match[0]), raw) if "${" in raw else raw
         for offset, char in enumerate(rest):
             if char == ",":
-                raise outer_comma(start + offset)
+                raise outer_comma(start + offset, (start, start + len(raw)))
             if char == '"':
                 raise inner_quote(start + offset)
             if char in "[{":

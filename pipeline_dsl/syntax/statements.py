@@ -14,6 +14,7 @@ from pipeline_dsl.syntax.headers import scan_columns, scan_rows_sign, scan_types
 from pipeline_dsl.syntax.judging import LineJudge
 from pipeline_dsl.syntax.levels import Holds, Level, Under
 from pipeline_dsl.syntax.mistakes import bar_value, stray_dash
+from pipeline_dsl.syntax.repairs import replacement
 from pipeline_dsl.syntax.scanner import Scanner
 
 
@@ -103,6 +104,7 @@ class StatementScanner:
                 match.end() + 1,
                 f"`{mark}=` between a key and its value",
                 help="write one `:` or one `=`",
+                repairs=(replacement(match.start(2), match.end() + 1, mark, safe=True),),
             )
         return self._scan_entry_value()
 

@@ -25,10 +25,12 @@ MAX_SHOWN = 40
 class NotANumberError(ValueError):
     """A word that looks like a number but cannot be read as one without loss."""
 
-    def __init__(self, code: Code, message: str, advice: str) -> None:
+    def __init__(self, code: Code, message: str, advice: str, number: str | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.advice = advice
+        self.number = number
+        """How the number that is certainly meant is written."""
 
 
 def classify(text: str) -> Word:
@@ -46,8 +48,12 @@ def _number(text: str) -> Word:
     if FLOAT.fullmatch(text):
         return "NUMBER", _float(text)
     if LOOKALIKE.fullmatch(text):
+        number = _spelt(text)
         raise NotANumberError(
-            Code.NOT_A_NUMBER, f"`{_short(text)}` looks like a number but is none", _advice(text)
+            Code.NOT_A_NUMBER,
+            f"`{_short(text)}` looks like a number but is none",
+            f'write `{_short(number)}` for the number, or "{_short(text)}" with quotes for text',
+            number if text[-1] not in "eE+-" and _is_number(number) else None,
         )
     return "BARE", text
 
@@ -77,7 +83,15 @@ def _float(text: str) -> float:
     return value
 
 
-def _advice(text: str) -> str:
+def _is_number(text: str) -> bool:
+    try:
+        return classify(text)[0] == "NUMBER"
+    except NotANumberError:
+        return False
+
+
+def _spelt(text: str) -> str:
+    """How a number that is written in another way is written here."""
     mantissa, mark, exponent = text.lower().lstrip("+").partition("e")
     sign = "-" if mantissa[:1] == "-" else ""
     whole, dot, part = mantissa.lstrip("-").partition(".")
@@ -86,7 +100,7 @@ def _advice(text: str) -> str:
     power = exponent.replace("_", "").lstrip("+")
     if mark:
         number += f"e{power}" if power.strip("-") else "e0"
-    return f'write `{_short(number)}` for the number, or "{_short(text)}" with quotes for text'
+    return number
 
 
 def _digits(text: str) -> str:
