@@ -17,7 +17,7 @@ _SWITCH_S = 0.0005
 """How long a thread may keep an answer waiting while it checks a recipe; Python's own is ten times that."""
 _HELP = """Answer an editor about the recipes that it has open, over the Language Server Protocol.
 
-An editor starts this and talks to it over standard input and output; there is nothing to type. What it offers:
+An editor starts this and talks to it over standard input and output; there is nothing to type. It offers
 mistakes as you type, completion, hover with defaults and where a value came from, definitions, references,
 renaming over all files of a recipe, formatting, fixes, an outline, and the size of a batch beside "train".
 
@@ -26,7 +26,8 @@ The extension for VS Code and the lines for Neovim, Helix and Emacs are in the f
 \b
   python -c "import pipeline_dsl; print(pipeline_dsl.__path__[0] + '/editors')"
 
-Opening a recipe runs no code: Python files that it lists under "plugins" are loaded only with --local-plugins.
+Opening a recipe runs no code: Python files that it lists under "plugins" are loaded only with
+--local-plugins.
 It needs pip install 'medrecipe[lsp]'.
 
 \b

@@ -35,7 +35,7 @@ def analyse(
     path: str, unsaved: Mapping[str, str], catalogs: Catalogs, environment: Mapping[str, str]
 ) -> Analysis:
     """Read and check a recipe as ``medrecipe check`` does, texts of ``unsaved`` in place of files."""
-    loaded = load_recipe(path, environment=environment, unsaved=unsaved)
+    loaded = load_recipe(path, environment=environment, texts=unsaved)
     catalog = catalogs.of(loaded.recipe)
     plan, found = None, loaded.diagnostics
     if loaded.recipe is not None:

@@ -9,6 +9,7 @@ from lsprotocol import types as lsp
 
 from pipeline_dsl.diagnostics import Source
 from pipeline_dsl.language_server.completion import Proposal, proposals
+from pipeline_dsl.language_server.files import Asked
 from pipeline_dsl.language_server.hover import told
 from pipeline_dsl.language_server.looks import Look
 from pipeline_dsl.language_server.positions import Positions
@@ -78,7 +79,7 @@ def register(server: RecipeServer) -> None:
         return _formatted(document.path, document.text, session.files.positions) if document else None
 
 
-async def _look(server: RecipeServer, params: lsp.TextDocumentPositionParams) -> Look | None:
+async def _look(server: RecipeServer, params: Asked) -> Look | None:
     """What a request looks at; the first one of a document waits for its first analysis."""
     session = server.session
     document = session.documents.get(params.text_document.uri)

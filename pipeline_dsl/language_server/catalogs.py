@@ -1,4 +1,4 @@
-"""The catalog of a recipe: the installed plugins, loaded once, and the recipe's own files where that is allowed."""
+"""The catalog of a recipe: the installed plugins, loaded once, and its own files where that is allowed."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,13 +103,13 @@ def _choices(look: Look, word: Word) -> Iterator[Proposal]:
 
 
 def _names(look: Look, section: str, path: Steps) -> Iterator[Proposal]:
-    own = places.plain_path(path)[1] if len(path) > 1 else None
-    names: Iterable[str] = look.names(section)
-    if section == "phases" and own in names:
-        known = list(names)
-        names = known[: known.index(str(own))] if "after" in path else known
+    plain = places.plain_path(path)
+    own = str(plain[1]) if len(plain) > 1 else None
+    names = look.names(section)
+    if section == "phases" and own in names and "after" in path:
+        names = names[: names.index(own)]
     for name in names:
-        if name != own or section != path[0]:
+        if name != own or section != plain[0]:
             doc = look.definition(section, name) or ""
             yield _proposal(look, name, "name", doc, detail=f"of {section}", code=True)
             for part in look.parts(name) if section == "data" and path[-1] == "data" else ():
@@ -122,7 +122,9 @@ def _providers(look: Look, kind: Kind) -> Iterator[Proposal]:
         offers = catalog.find(kind, name)
         for offer in offers:
             label = name if len(offers) == 1 else offer.full_name
-            yield _proposal(look, label, "provider", offer.provider.summary, detail=f"{kind} of {offer.plugin.name}")
+            yield _proposal(
+                look, label, "provider", offer.provider.summary, detail=f"{kind} of {offer.plugin.name}"
+            )
 
 
 def _figures(look: Look) -> Iterator[Proposal]:

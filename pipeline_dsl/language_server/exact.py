@@ -10,6 +10,7 @@ from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 
 from pipeline_dsl.diagnostics import Edit
+from pipeline_dsl.language_server.files import Asked
 from pipeline_dsl.language_server.findings import diagnostic
 from pipeline_dsl.language_server.fixes import Offered, fixes_at, safe_edits
 from pipeline_dsl.language_server.hints import hints
@@ -27,6 +28,7 @@ _ACTIONS = lsp.CodeActionOptions(
 def register(server: RecipeServer) -> None:
     """Add the handlers."""
     _register_names(server)
+    _register_renaming(server)
     _register_findings(server)
 
 
@@ -51,6 +53,10 @@ def _register_names(server: RecipeServer) -> None:
             return []
         with_gives = params.context.include_declaration
         return [files.location(m.span) for m in names.same(mention) if with_gives or not m.gives]
+
+
+def _register_renaming(server: RecipeServer) -> None:
+    files = server.session.files
 
     @server.feature(lsp.TEXT_DOCUMENT_PREPARE_RENAME)
     async def prepare(params: lsp.PrepareRenameParams) -> lsp.PrepareRenamePlaceholder | None:
@@ -108,9 +114,7 @@ def _register_findings(server: RecipeServer) -> None:
         ]
 
 
-async def _mention(
-    server: RecipeServer, params: lsp.TextDocumentPositionParams
-) -> tuple[Names, Mention | None]:
+async def _mention(server: RecipeServer, params: Asked) -> tuple[Names, Mention | None]:
     """The name at a position, and all names of the recipes to which the file belongs."""
     session = server.session
     document = session.documents.get(params.text_document.uri)
@@ -152,4 +156,3 @@ def _workspace_edit(server: RecipeServer, edits: Sequence[Edit]) -> lsp.Workspac
 def _refused(message: str) -> JsonRpcException:
     """An answer that an editor shows to its user."""
     return JsonRpcException(message=message, code=lsp.LSPErrorCodes.RequestFailed.value)
-

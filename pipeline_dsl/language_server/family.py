@@ -27,7 +27,7 @@ def dependents(path: str, root: str | None, unsaved: Mapping[str, str]) -> tuple
         where = os.path.realpath(other)
         if where == real or not _may_extend(other, name, unsaved.get(where)):
             continue
-        chain = read_chain(str(other), Findings(), unsaved=unsaved)
+        chain = read_chain(str(other), Findings(), given=unsaved)
         if chain and any(os.path.realpath(source.name) == real for source in chain.sources):
             found.append(str(other))
     return tuple(found)
@@ -35,13 +35,13 @@ def dependents(path: str, root: str | None, unsaved: Mapping[str, str]) -> tuple
 
 def is_whole(path: str, unsaved: Mapping[str, str]) -> bool:
     """Whether a file with what it extends has all that a recipe needs."""
-    chain = read_chain(path, Findings(), unsaved=unsaved)
+    chain = read_chain(path, Findings(), given=unsaved)
     trees = [layer.node for layer in chain.layers if isinstance(layer.node, Block)] if chain else []
     return all(any(tree.get(key) is not None for tree in trees) for key in _NEEDED)
 
 
 def _recipes(folder: Path, root: str | None) -> Iterator[Path]:
-    """Recipes of a folder and, inside of ``root``, of those above it: only these can extend what lies in it."""
+    """Recipes of a folder and, inside of ``root``, of those above: only these can extend what lies in it."""
     left = _MOST_FILES
     top = Path(root) if root else folder
     for place in (folder, *folder.parents):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
 
-from lsprotocol.types import Location
+from lsprotocol.types import Location, Position, TextDocumentIdentifier
 from pygls.uris import from_fs_path, to_fs_path
 
 from pipeline_dsl.diagnostics import Span
@@ -14,6 +16,13 @@ from pipeline_dsl.language_server.positions import Positions
 
 _KEPT = 16
 """Texts whose lines stay indexed."""
+
+
+class Asked(Protocol):
+    """What all requests about a place have."""
+
+    text_document: TextDocumentIdentifier
+    position: Position
 
 
 @dataclass(slots=True)
@@ -45,4 +54,8 @@ class Files:
 
 def path_of(uri: str) -> str:
     """The path of a URI; one that is not of a file becomes a name in the working directory."""
-    return to_fs_path(uri) or os.path.abspath(f"{uri.rpartition('/')[2].rpartition(':')[2] or 'untitled'}.sdn")  # noqa: PTH100
+    path = to_fs_path(uri)
+    if path:
+        return path
+    name = uri.rpartition("/")[2].rpartition(":")[2] or "untitled"
+    return str(Path.cwd() / f"{name}.sdn")

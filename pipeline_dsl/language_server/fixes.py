@@ -48,4 +48,4 @@ def safe_edits(found: Iterable[Diagnostic], real: str) -> tuple[Edit, ...]:
 def _meet(one: Edit, other: Edit) -> bool:
     """Whether two edits change the same text; two insertions at one place do."""
     a, b = one.span, other.span
-    return a.start < b.end and b.start < a.end or a.start == b.start
+    return (a.start < b.end and b.start < a.end) or a.start == b.start

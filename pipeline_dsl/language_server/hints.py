@@ -21,7 +21,7 @@ class Hint:
 def hints(shape: Outline, analysis: Analysis) -> Iterator[Hint]:
     """Yield hints for the ``train`` lines of a text of which the analysis is.
 
-    They come from the plan alone: no data is read for them, so that steps are known only where a bound is written.
+    They come from the plan alone: no data is read for them, so steps are known only where a bound is written.
     """
     plan = analysis.plan
     if plan is None:

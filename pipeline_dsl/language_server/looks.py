@@ -1,4 +1,4 @@
-"""What one request looks at: a spot of the text as it is, and the newest analysis, perhaps of an older text."""
+"""What one request looks at: a spot of the text as it is, and the newest analysis, maybe of an older text."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pipeline_dsl.language_server.pieces import Role
 from pipeline_dsl.language_server.places import plain_path
 from pipeline_dsl.language_server.spots import Spot
 from pipeline_dsl.recipe.model import PARTS
-from pipeline_dsl.recipe.paths import Steps, children, follow, locate
 from pipeline_dsl.recipe.paths import Found as FoundPath
+from pipeline_dsl.recipe.paths import Steps, children, follow, locate
 from pipeline_dsl.recipe.uses import USE
 from pipeline_dsl.syntax.nodes import Node, Scalar
 
@@ -31,7 +31,7 @@ class Look:
     """Whether the analysis is of this very text."""
 
     def use_at(self, steps: Steps) -> str | None:
-        """The provider that a block names: beside the cursor, elsewhere in the text, or in what it extends."""
+        """The provider that a block names: beside the cursor, in the text, or in what it extends."""
         said = self.spot.said((*steps, USE)) or self.spot.said(steps)
         if said:
             return said

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -19,7 +20,7 @@ _REFERENCE = re.compile(r"(?<!\$)\$\{([^{}\n]*)\}")
 FILE = "extends"
 """What stands for the section of a file's path."""
 
-Declared = Mapping[str, Set[str]]
+Declared = Mapping[str, AbstractSet[str]]
 """Names by section."""
 
 

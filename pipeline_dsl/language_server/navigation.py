@@ -48,7 +48,7 @@ def names_of(paths: Iterable[str], unsaved: Mapping[str, str]) -> Names:
     """Read recipes with all that they extend, and find every mention in them."""
     roots: dict[str, Block] = {}
     for path in paths:
-        chain = read_chain(path, Findings(), unsaved=unsaved)
+        chain = read_chain(path, Findings(), given=unsaved)
         for layer in chain.layers if chain else ():
             if isinstance(layer.node, Block):
                 roots.setdefault(os.path.realpath(layer.name), layer.node)
@@ -91,5 +91,7 @@ def _refuse(names: Names, mention: Mention, new: str) -> None:
         raise RefusedError(f"a phase cannot be called `{BASE_ROW}`: that is the untouched model")
     if mention.section == "data" and "." in new:
         raise RefusedError("the name of data has no dot: it would name a part")
-    if new != mention.name and any((m.section, m.name, m.gives) == (mention.section, new, True) for m in names.mentions):
+    if new != mention.name and any(
+        (m.section, m.name, m.gives) == (mention.section, new, True) for m in names.mentions
+    ):
         raise RefusedError(f"there is a `{new}` in `{mention.section}` already")

@@ -1,8 +1,8 @@
 """The lines of a text as they are now, read leniently: what begins on each, and under what it stands.
 
-A pass over 1,000 lines takes a few milliseconds, so one is made for every version of a text. It finds the shape
-that ``syntax`` finds in every text that parses (a test holds the two against each other), and a sensible one in text
-that does not.
+A pass over 1,000 lines takes a few milliseconds, so one is made for every version of a text. It finds the
+shape that ``syntax`` finds in every text that parses (a test holds the two against each other), and a
+sensible one in text that does not.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pipeline_dsl.syntax.terminals import KEY, NEW_LINE, QUOTED_KEY
 _ENTRY = re.compile(rf"({KEY}|{QUOTED_KEY})[ \t]*(?:([:=])(?!//)|(\|))")
 _ITEM_ENTRY = re.compile(rf"({KEY}|{QUOTED_KEY})[ \t]*(?:([:=])(?=[ \t\r\n]|\Z)|(\|))")
 _NAME = re.compile(rf"{KEY}|{QUOTED_KEY}")
+_LONE = re.compile("-")
 _DASH = re.compile(r"-(?:[ \t]+|(?=\r?\n|\Z))")
 
 
@@ -141,7 +142,7 @@ class _Reading:
         if indent == len(body) or body[indent] == "#":
             return end
         at, stop = start + indent, start + len(body)
-        dash = _DASH.match(text, at, stop) or (body[indent:] == "-" and re.compile("-").match(text, at))
+        dash = _DASH.match(text, at, stop) or (body[indent:] == "-" and _LONE.match(text, at))
         self._close(indent, item=bool(dash))
         if self._is_row():
             return self._row(at, stop, line, indent)

@@ -1,7 +1,7 @@
 """The inside of a value read leniently: its words, each with the path at which it stands.
 
-For text that may not parse at the moment. Brackets that are never closed and quotes that never end are taken as
-they are; what ``syntax`` would refuse is read as far as it makes sense.
+For text that may not parse at the moment. Brackets that are never closed and quotes that never end are taken
+as they are; what ``syntax`` would refuse is read as far as it makes sense.
 """
 
 from __future__ import annotations

@@ -38,10 +38,8 @@ KINDS: Mapping[Pattern, Kind] = MappingProxyType(
 )
 """Blocks with ``use``, or bare names in place of them, and the kind of provider that they choose."""
 
-BARE = frozenset(
-    pattern for pattern, kind in KINDS.items()
-    if kind in {Kind.TEMPLATE, Kind.METRIC, Kind.ACTION, Kind.TRACKER, Kind.EXECUTOR} and pattern[0] != "templates"
-)  # fmt: skip
+_IN_BLOCKS = frozenset({Kind.MODEL, Kind.ADAPTER, Kind.SOURCE, Kind.TRAINER})
+BARE = frozenset(p for p, kind in KINDS.items() if kind not in _IN_BLOCKS and p[0] != "templates")
 """Those where a bare name is short for a block."""
 
 DEFAULTS: Mapping[Kind, str] = MappingProxyType(

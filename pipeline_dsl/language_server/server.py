@@ -32,6 +32,8 @@ class RecipeServer(LanguageServer):
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """A handler has failed: said in the editor's log, and the server goes on."""
+        if getattr(error, "code", None) == lsp.LSPErrorCodes.RequestFailed.value:
+            return  # refused, which the answer says
         _LOG.error("%s: %s", getattr(source, "__name__", source), error)
         self.window_log_message(lsp.LogMessageParams(lsp.MessageType.Error, f"medrecipe: {error}"))
 
@@ -93,4 +95,3 @@ def run(around: Surroundings, stdin: Any, stdout: Any) -> bool:
     server = make_server(around)
     server.start_io(stdin, stdout)
     return server.ended
-

@@ -76,7 +76,9 @@ def _column(outline: Outline, index: int, offset: int) -> Spot:
 
 def _value(outline: Outline, index: int, offset: int) -> Spot:
     stem, text = outline.stems[index], outline.text
-    until = Pieces(text, stem.value, max(offset, stem.value), outline.path(index), _columns(outline, stem)).read()
+    until = Pieces(
+        text, stem.value, max(offset, stem.value), outline.path(index), _columns(outline, stem)
+    ).read()
     frame = until.frames[-1]
     every = tuple(outline.pieces(index).found)
     if until.in_comment:
@@ -100,9 +102,9 @@ def _loose(outline: Outline, index: int, offset: int) -> Spot:
     stem = outline.stems[index]
     below = outline.below(stem.parent)
     taken = tuple(str(outline.stems[i].step) for i in below if outline.stems[i].kind is not Kind.LOOSE)
-    text = outline.text
+    text, path = outline.text, outline.path(stem.parent)
     return Spot(
-        role=Role.KEY, path=outline.path(stem.parent), start=stem.start, end=stem.stop, taken=taken, bare=True,
+        role=Role.KEY, path=path, start=stem.start, end=stem.stop, taken=taken, bare=True,
         word=text[stem.start : stem.stop], typed=text[stem.start : max(offset, stem.start)],
     )  # fmt: skip
 

@@ -79,7 +79,9 @@ def _symbol(shape: Outline, index: int, depth: int) -> Symbol:
         return Symbol(name or "row", "row", rest[:_DETAIL], stem.start, stem.stop, key, [])
     named = depth == 1 and shape.stems[stem.parent].step in NAMED
     kind = "named" if named else "section" if depth == 0 else "key"
-    return Symbol(str(stem.step) or '""', kind, _detail(text, stem), stem.start, stem.stop, (stem.start, stem.end), [])
+    return Symbol(
+        str(stem.step) or '""', kind, _detail(text, stem), stem.start, stem.stop, (stem.start, stem.end), []
+    )
 
 
 def _detail(text: str, stem: Stem) -> str:

@@ -10,6 +10,7 @@ from pipeline_dsl.api.options import schema_of
 from pipeline_dsl.api.providers import DATA_WORDS, Kind
 from pipeline_dsl.language_server.places import DEFAULTS, kind_at, plain_path
 from pipeline_dsl.plan.wording import type_words, value_words
+from pipeline_dsl.recipe.likes import LIKE, SECTIONS
 from pipeline_dsl.recipe.paths import Step, Steps
 from pipeline_dsl.recipe.profiles import READ_EARLY
 from pipeline_dsl.recipe.schema import recipe_schema
@@ -88,9 +89,12 @@ class Vocabulary:
         if schema is None:
             return []
         found: list[Word] = []
+        named = len(path) == 2 and path[0] in SECTIONS  # noqa: PLR2004 - section and name
         for member in self._members(schema):
             must = member.get("required", ())
             for name, inner in member.get("properties", {}).items():
+                if name == LIKE and not named:
+                    continue
                 word = Word(name, self._resolved(inner), needed=needed and name in must)
                 found += [word] if name not in {w.name for w in found} else []
         return found
