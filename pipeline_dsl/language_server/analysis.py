@@ -20,6 +20,8 @@ class Analysis:
 
     path: str
     """Of the recipe that was checked, which may extend the one that is looked at."""
+    root: str
+    """Its real path."""
     texts: Mapping[str, str]
     """The open texts that it was made of, by real path."""
     files: frozenset[str]
@@ -44,6 +46,7 @@ def analyse(
     files = frozenset({os.path.realpath(path), *(os.path.realpath(s.name) for s in loaded.sources)})
     return Analysis(
         path=path,
+        root=os.path.realpath(path),
         texts={real: text for real, text in unsaved.items() if real in files},
         files=files,
         loaded=loaded,

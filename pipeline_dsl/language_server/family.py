@@ -19,14 +19,19 @@ _NEEDED = ("model", "phases")
 
 
 def dependents(path: str, root: str | None, unsaved: Mapping[str, str]) -> tuple[str, ...]:
-    """Paths of the recipes whose chain holds a file, in its folder and above it up to ``root``, sorted."""
+    """Paths of the recipes whose chain holds a file, in its folder and above it up to ``root``.
+
+    Those that are open come first, saved or not.
+    """
     real = os.path.realpath(path)
     name = Path(path).name
-    found = []
-    for other in _recipes(Path(path).parent, root):
+    found, seen = [], {real}
+    opened = [Path(other) for other in unsaved if Path(real).is_relative_to(Path(other).parent)]
+    for other in (*opened, *_recipes(Path(path).parent, root)):
         where = os.path.realpath(other)
-        if where == real or not _may_extend(other, name, unsaved.get(where)):
+        if where in seen or not _may_extend(other, name, unsaved.get(where)):
             continue
+        seen.add(where)
         chain = read_chain(str(other), Findings(), given=unsaved)
         if chain and any(os.path.realpath(source.name) == real for source in chain.sources):
             found.append(str(other))

@@ -239,6 +239,9 @@ class _Reading:
             return closing + 3 if closing >= 0 else stem.stop
         if read.closed >= 0:
             return read.closed
+        if value.count('"') % 2:
+            closing = self.text.find('"', stem.stop, read.end)
+            return closing + 1 if closing >= 0 else stem.stop
         return read.end if read.open else stem.stop
 
     def _limit(self, stop: int, indent: int) -> int:

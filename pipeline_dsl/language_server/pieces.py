@@ -14,7 +14,7 @@ from pipeline_dsl.recipe.paths import Steps
 from pipeline_dsl.syntax.names import normal
 
 _TOKEN = re.compile(
-    r"""(?P<text>"{3}(?:[^"\\]|\\.|"(?!""))*(?:"{3}|\Z)|"(?:[^"\\\n]|\\.)*"?)"""
+    r"""(?P<text>"{3}(?:[^"\\]|\\.|"(?!""))*(?:"{3}|\Z)|"(?:[^"\\]|\\.)*"|"(?:[^"\\\n]|\\.)*)"""
     r"|(?P<comment>(?<!\S)\#[^\n]*)|(?P<open>[\[{])|(?P<close>[\]}])|(?P<comma>,)|(?P<gap>\s+)"
     r"|(?P<mark>[:=])|(?P<word>(?:\$\{[^{}\n]*\}?|[^\s,\[\]{}\":=]|\")+)",
     re.DOTALL,

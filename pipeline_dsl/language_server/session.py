@@ -66,7 +66,10 @@ class Session:
         self._lock = asyncio.Lock()
         self._waiting: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[Analysis | None]] = set()
+        self._roots: dict[str, str] = {}
+        """The recipe as a part of which each document was checked, both by real path."""
         self._analyses: dict[str, Analysis] = {}
+        """By the real path of that recipe."""
         self._outdated: set[str] = set()
         self._told: dict[str, dict[str, list[lsp.Diagnostic]]] = {}
 
@@ -77,6 +80,10 @@ class Session:
         self.documents[uri] = document
         self.files.uris[document.real] = uri
         self._soon(document)
+        for other in self.documents.values():
+            found = self.newest(other)
+            if found is not None and document.real in found.files and found is not self.newest(document):
+                self._soon(other)
 
     def close(self, uri: str) -> None:
         """Forget a document and what was said of it."""
@@ -84,10 +91,9 @@ class Session:
         if document is None:
             return
         self.files.uris.pop(document.real, None)
-        self._analyses.pop(document.real, None)
         if handle := self._waiting.pop(uri, None):
             handle.cancel()
-        self._tell(document.real, {}, uri)
+        self._leave(document.real)
         self.recheck()
 
     def recheck(self) -> None:
@@ -98,12 +104,12 @@ class Session:
 
     def newest(self, document: Document) -> Analysis | None:
         """The newest analysis there is, perhaps of an older text."""
-        return self._analyses.get(document.real)
+        return self._analyses.get(self._roots.get(document.real, ""))
 
     def current(self, document: Document) -> Analysis | None:
         """The newest analysis if it is of the texts as they are now."""
-        found = self._analyses.get(document.real)
-        if found is None or document.real in self._outdated:
+        found = self.newest(document)
+        if found is None or found.root in self._outdated:
             return None
         texts = {d.real: d.text for d in self.documents.values() if d.real in found.files}
         return found if texts == found.texts else None
@@ -138,9 +144,7 @@ class Session:
         """Check a document, or the recipe of which it is a part."""
         root = path
         if not is_whole(path, unsaved):
-            wholes = dependents(path, self.folder, unsaved)
-            opened = [other for other in wholes if os.path.realpath(other) in unsaved]
-            root = next(iter((*opened, *wholes)), path)
+            root = next(iter(dependents(path, self.folder, unsaved)), path)
         return analyse(root, unsaved, self._around.catalogs, self._around.environment)
 
     def _names(self, path: str, unsaved: Mapping[str, str]) -> Names:
@@ -165,18 +169,28 @@ class Session:
             _LOG.error("a recipe could not be analysed", exc_info=error)
 
     def _keep(self, document: Document, found: Analysis) -> None:
-        self._analyses[document.real] = found
-        self._outdated.discard(document.real)
-        if self.documents.get(document.uri) is not document:
-            return  # a newer text is on its way
-        self._tell(document.real, by_file(found.diagnostics, found.path, self.files), document.uri)
+        if self._roots.get(document.real) != found.root:
+            self._leave(document.real)
+            self._roots[document.real] = found.root
+        self._analyses[found.root] = found
+        self._outdated.discard(found.root)
+        if self.current(document) is found:  # else a newer text is on its way
+            here = {document.real: list[lsp.Diagnostic]()}
+            self._tell(found.root, here | by_file(found.diagnostics, found.path, self.files))
 
-    def _tell(self, real: str, found: dict[str, list[lsp.Diagnostic]], uri: str) -> None:
+    def _leave(self, real: str) -> None:
+        """Forget as a part of what a document was checked, and what was found there if it was the last."""
+        root = self._roots.pop(real, None)
+        if root is not None and root not in self._roots.values():
+            self._analyses.pop(root, None)
+            self._tell(root, {})
+
+    def _tell(self, root: str, found: dict[str, list[lsp.Diagnostic]]) -> None:
         """Publish what an analysis found, in each file beside what others found there."""
-        before = self._told.pop(real, {})
-        if uri in self.documents:
-            self._told[real] = {real: [], **found}
-        for file in {real, *before, *found}:
+        before = self._told.pop(root, {})
+        if found:
+            self._told[root] = found
+        for file in {*before, *found}:
             every = [d for told in self._told.values() for d in told.get(file, ())]
             self._publish(self.files.uri(file), _once(every), self._version(file))
 

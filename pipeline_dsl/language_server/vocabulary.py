@@ -14,6 +14,7 @@ from pipeline_dsl.recipe.likes import LIKE, SECTIONS
 from pipeline_dsl.recipe.paths import Step, Steps
 from pipeline_dsl.recipe.profiles import READ_EARLY
 from pipeline_dsl.recipe.schema import recipe_schema
+from pipeline_dsl.recipe.uses import USE
 from pipeline_dsl.registry import Catalog, Offer
 
 Json = dict[str, Any]
@@ -103,13 +104,14 @@ class Vocabulary:
         kind = kind_at(steps)
         if kind is None:
             return []
+        use = Word(USE, self._resolved({"$ref": "#/$defs/use"})["anyOf"][1]["properties"][USE])
         name = use_at(steps) or DEFAULTS.get(kind)
         offer = self.offer(kind, name)
         if offer is None:
-            return []
+            return [use]
         schema = schema_of(offer.provider.options)
         must = schema.get("required", ())
-        return [
+        return [use] + [
             Word(key, inner, needed=key in must, provider=name)
             for key, inner in schema["properties"].items()
             if kind is not Kind.SOURCE or key not in DATA_WORDS

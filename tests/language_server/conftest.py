@@ -14,6 +14,7 @@ from pygls.lsp.client import LanguageClient
 from pygls.uris import from_fs_path
 
 T = TypeVar("T")
+SMALL = Path(__file__).with_name("small.sdn").read_text("utf-8")
 PATIENCE_S = 30
 
 
@@ -141,3 +142,27 @@ def editor() -> Iterator[Editor]:
     one = Editor()
     yield one
     assert one.end() == 0
+
+
+def with_rows(folder: Path) -> Path:
+    """A folder with the rows that the small recipe reads."""
+    (folder / "rows.jsonl").write_text('{"text": "가나다"}\n{"text": "라마바"}\n', encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of a test."""
+    return with_rows(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of a file of tests."""
+    return with_rows(tmp_path_factory.mktemp("recipes"))
+
+
+@pytest.fixture(scope="session")
+def small() -> str:
+    """A small recipe with Hangul and emoji that uses all of the language."""
+    return SMALL
