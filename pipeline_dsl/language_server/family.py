@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline_dsl.recipe.extends import read_chain
 from pipeline_dsl.recipe.findings import Findings
-from pipeline_dsl.syntax.nodes import Mapping as Block
+from pipeline_dsl.recipe.load import Loaded
 
 _MOST_FILES = 200
 """Recipes that are looked at in search of one that extends a file."""
@@ -38,11 +38,10 @@ def dependents(path: str, root: str | None, unsaved: Mapping[str, str]) -> tuple
     return tuple(found)
 
 
-def is_whole(path: str, unsaved: Mapping[str, str]) -> bool:
+def is_whole(loaded: Loaded) -> bool:
     """Whether a file with what it extends has all that a recipe needs."""
-    chain = read_chain(path, Findings(), given=unsaved)
-    trees = [layer.node for layer in chain.layers if isinstance(layer.node, Block)] if chain else []
-    return all(any(tree.get(key) is not None for tree in trees) for key in _NEEDED)
+    tree = loaded.origins.tree
+    return tree is not None and all(tree.get(key) is not None for key in _NEEDED)
 
 
 def _recipes(folder: Path, root: str | None) -> Iterator[Path]:

@@ -21,8 +21,9 @@ from pipeline_dsl.syntax.terminals import KEY, NEW_LINE, QUOTED_KEY
 _ENTRY = re.compile(rf"({KEY}|{QUOTED_KEY})[ \t]*(?:([:=])(?!//)|(\|))")
 _ITEM_ENTRY = re.compile(rf"({KEY}|{QUOTED_KEY})[ \t]*(?:([:=])(?=[ \t\r\n]|\Z)|(\|))")
 _NAME = re.compile(rf"{KEY}|{QUOTED_KEY}")
-_LONE = re.compile("-")
-_DASH = re.compile(r"-(?:[ \t]+|(?=\r?\n|\Z))")
+_DASH = re.compile(r"-(?:[ \t]+|\Z)")
+_LEAD = re.compile(r"[ \t]*")
+_OPENING = re.compile(r'["\[{]')
 
 
 class Kind(StrEnum):
@@ -121,8 +122,7 @@ def outline(text: str) -> Outline:
         position = max(stop, end)
         after = text.find("\n", position)
         position = len(text) if after < 0 else after + 1
-    starts = tuple(text.rfind("\n", 0, stem.start) + 1 for stem in reading.stems)
-    return Outline(text, tuple(reading.stems), starts)
+    return Outline(text, tuple(reading.stems), tuple(reading.starts))
 
 
 class _Reading:
@@ -131,19 +131,23 @@ class _Reading:
     def __init__(self, text: str) -> None:
         self.text = text
         self.stems: list[Stem] = []
+        self.starts: list[int] = []
+        self.here = 0
         self.roots = 0
         self.open: list[int] = []
 
     def take(self, start: int, end: int, line: int) -> int:
         """Read one line; return where its statement ends, which may be lines below."""
         text = self.text
-        body = text[start:end].rstrip("\r")
-        indent = len(body) - len(body.lstrip(" \t"))
-        if indent == len(body) or body[indent] == "#":
+        lead = _LEAD.match(text, start, end)
+        at = lead.end() if lead else start
+        indent = at - start
+        stop = end - 1 if end > at and text[end - 1] == "\r" else end
+        if at >= stop or text[at] == "#":
             return end
-        at, stop = start + indent, start + len(body)
-        dash = _DASH.match(text, at, stop) or (body[indent:] == "-" and _LONE.match(text, at))
-        self._close(indent, item=bool(dash))
+        self.here = start
+        dash = _DASH.match(text, at, stop) if text[at] == "-" else None
+        self._close(indent, item=dash is not None)
         if self._is_row():
             return self._row(at, stop, line, indent)
         if not dash:
@@ -212,13 +216,14 @@ class _Reading:
             self.roots += 1
         self.open.append(len(self.stems))
         self.stems.append(stem)
+        self.starts.append(self.here)
         return stem
 
     def _to_the_end(self, stem: Stem, indent: int) -> int:
         """Find where a statement ends: behind a bracket or text that goes on below; ``stop`` of the stem."""
-        value = self.text[stem.value : stem.stop]
-        if '"""' not in value and not any(char in value for char in '[{"'):
+        if _OPENING.search(self.text, stem.value, stem.stop) is None:
             return stem.stop
+        value = self.text[stem.value : stem.stop]
         if '"""' in value:
             last = len(self.text)
         elif Pieces(self.text, stem.value, stem.stop, ()).read().open or value.count('"') % 2:

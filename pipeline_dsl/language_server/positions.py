@@ -43,13 +43,17 @@ class Positions:
 
     def position(self, offset: int) -> Position:
         """The position of an offset."""
+        return Position(*self.place(offset))
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """The line and the column of an offset."""
         offset = max(0, min(offset, len(self.text)))
         line = bisect_right(self.starts, offset) - 1
         before = self.text[self.starts[line] : offset]
         if self.encoding not in _UNIT or before.isascii():
-            return Position(line, len(before))
+            return line, len(before)
         codec, size = _UNIT[self.encoding]
-        return Position(line, len(before.encode(codec, "surrogatepass")) // size)
+        return line, len(before.encode(codec, "surrogatepass")) // size
 
     def range(self, start: int, end: int) -> Range:
         """The range between two offsets."""

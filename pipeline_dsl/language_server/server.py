@@ -7,6 +7,7 @@ from typing import Any
 
 from lsprotocol import types as lsp
 from pygls.lsp.server import LanguageServer
+from pygls.protocol import LanguageServerProtocol
 from pygls.uris import to_fs_path
 
 from pipeline_dsl import __version__
@@ -16,11 +17,23 @@ from pipeline_dsl.language_server.session import Session, Surroundings
 _LOG = logging.getLogger(__name__)
 
 
+class _Protocol(LanguageServerProtocol):
+    """The protocol; answers that are JSON already are written as they are, and not walked through again."""
+
+    def _serialize_message(self, data: Any) -> dict[str, Any]:
+        result = getattr(data, "result", None)
+        if isinstance(result, list) and result and isinstance(result[0], dict):
+            return {"jsonrpc": data.jsonrpc, "id": data.id, "result": result}
+        serialized: dict[str, Any] = super()._serialize_message(data)
+        return serialized
+
+
 class RecipeServer(LanguageServer):
     """A language server with a session."""
 
     def __init__(self, around: Surroundings) -> None:
-        super().__init__("medrecipe", __version__, lsp.TextDocumentSyncKind.Full)
+        kind = lsp.TextDocumentSyncKind.Full
+        super().__init__("medrecipe", __version__, kind, protocol_cls=_Protocol)
         self.session = Session(around, self._publish)
         self.ended = False
         """Whether the client has asked for the end."""

@@ -142,10 +142,11 @@ class Session:
 
     def _analyse(self, path: str, unsaved: Mapping[str, str]) -> Analysis:
         """Check a document, or the recipe of which it is a part."""
-        root = path
-        if not is_whole(path, unsaved):
-            root = next(iter(dependents(path, self.folder, unsaved)), path)
-        return analyse(root, unsaved, self._around.catalogs, self._around.environment)
+        found = analyse(path, unsaved, self._around.catalogs, self._around.environment)
+        if is_whole(found.loaded):
+            return found
+        root = next(iter(dependents(path, self.folder, unsaved)), None)
+        return analyse(root, unsaved, self._around.catalogs, self._around.environment) if root else found
 
     def _names(self, path: str, unsaved: Mapping[str, str]) -> Names:
         return names_of((path, *dependents(path, self.folder, unsaved)), unsaved)

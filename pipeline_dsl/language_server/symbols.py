@@ -8,8 +8,8 @@ from pipeline_dsl.language_server.outline import Kind, Outline, Stem
 from pipeline_dsl.language_server.pieces import Role
 from pipeline_dsl.language_server.places import NAMED
 
-_DEEPEST = 3
-"""Phases, their parts and the rows of those; what is in them is text."""
+_DEEPEST = 2
+"""Phases and their parts; what is in them is text."""
 _DETAIL = 60
 
 
@@ -32,11 +32,14 @@ def symbols(shape: Outline) -> list[Symbol]:
     top: list[Symbol] = []
     made: dict[int, Symbol] = {}
     depths: dict[int, int] = {-1: -1}
+    phases = False
     for index, stem in enumerate(shape.stems):
         depths[index] = depths[stem.parent] + 1
         if depths[index] > _DEEPEST or stem.kind in {Kind.LOOSE, Kind.ITEM}:
             continue
-        if depths[index] > 1 and not _of_phases(shape, index):
+        if depths[index] == 0:
+            phases = stem.step == "phases"
+        elif depths[index] > 1 and not phases:
             continue
         made[index] = symbol = _symbol(shape, index, depths[index])
         parent = made.get(stem.parent)
@@ -49,13 +52,6 @@ def symbols(shape: Outline) -> list[Symbol]:
         elif parent:
             parent.end = max(parent.end, stem.stop)
     return top
-
-
-def _of_phases(shape: Outline, index: int) -> bool:
-    """Whether a stem stands somewhere in ``phases``, where depth means something."""
-    while shape.stems[index].parent >= 0:
-        index = shape.stems[index].parent
-    return shape.stems[index].step == "phases"
 
 
 def folds(shape: Outline) -> list[tuple[int, int]]:

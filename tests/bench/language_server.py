@@ -12,16 +12,17 @@ text are published are told apart from the answers.
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import random
 import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-from lsprotocol import types as lsp
-from pygls.lsp.client import LanguageClient
-from pygls.uris import from_fs_path
+import psutil
 
 LINES = 1_000
 PHASE = """    단계{i}:
@@ -81,73 +82,106 @@ def edits(text: str, count: int, seed: int = 7):
 
 
 class Session:
-    """One client with one server and the times that it took."""
+    """One server, spoken to in bytes, and the times that it took.
 
-    def __init__(self) -> None:
-        self.client = LanguageClient("bench", "1")
+    A client library would add the time in which it makes objects of an answer to that of the server.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self.into, self.out = process.stdin, process.stdout
         self.times: dict[str, list[float]] = {}
+        self.waiting: dict[int, asyncio.Future[tuple[float, Any]]] = {}
         self.published = asyncio.Condition()
         self.version = 0
+        self.reading = asyncio.create_task(self._read())
 
-        @self.client.feature(lsp.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
-        async def published(params: lsp.PublishDiagnosticsParams) -> None:
-            async with self.published:
-                self.version = params.version or 0
-                self.published.notify_all()
+    def send(self, method: str, params: Any, number: int | None = None) -> None:
+        """Write one message."""
+        content = {"jsonrpc": "2.0", "method": method, "params": params}
+        body = json.dumps(content | ({} if number is None else {"id": number})).encode()
+        self.into.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
 
-    async def timed(self, what: str, work, since: float | None = None):
+    async def ask(self, method: str, params: Any, what: str = "", since: float | None = None) -> Any:
+        """Ask, and note the time until the last byte of the answer is here."""
+        number = len(self.waiting) + 1
+        answer = self.waiting[number] = asyncio.get_running_loop().create_future()
         start = time.perf_counter() if since is None else since
-        found = await work
-        self.times.setdefault(what, []).append(1e3 * (time.perf_counter() - start))
-        return found
+        self.send(method, params, number)
+        arrived, result = await answer
+        self.times.setdefault(what, []).append(1e3 * (arrived - start))
+        return result
 
-    async def ask(self, uri: str, line: int, column: int, since: float) -> None:
-        document, place = lsp.TextDocumentIdentifier(uri), lsp.Position(line, column)
-        client = self.client
-        await self.timed(
-            "edit + hover", client.text_document_hover_async(lsp.HoverParams(document, place)), since
-        )
-        items = await self.timed(
-            "completion", client.text_document_completion_async(lsp.CompletionParams(document, place))
-        )
-        symbols = await self.timed(
-            "documentSymbol", client.text_document_document_symbol_async(lsp.DocumentSymbolParams(document))
-        )
-        assert items is not None
-        assert len(symbols) >= 6
-
-    async def checked(self, version: int) -> None:
+    async def checked(self, version: int, what: str, since: float) -> None:
+        """Wait until findings of a version are published, and note the time."""
         async with self.published:
             await self.published.wait_for(lambda: self.version == version)
+        self.times.setdefault(what, []).append(1e3 * (time.perf_counter() - since))
+
+    async def _read(self) -> None:
+        while head := await self.out.readuntil(b"\r\n\r\n"):
+            length = next(int(line.split(b":")[1]) for line in head.splitlines() if b"Length" in line)
+            body = await self.out.readexactly(length)
+            arrived = time.perf_counter()
+            content = json.loads(body)
+            if content.get("method") == "textDocument/publishDiagnostics":
+                async with self.published:
+                    self.version = content["params"]["version"]
+                    self.published.notify_all()
+            elif "method" not in content:
+                self.waiting[content["id"]].set_result((arrived, content["result"]))
+
+
+async def edit(session: Session, uri: str, version: int, change: tuple[str, int, int], *, wait: bool) -> None:
+    """Make one edit, ask what an editor asks after it, and wait for the findings if that is wanted."""
+    text, line, column = change
+    start = time.perf_counter()
+    document = {"uri": uri}
+    session.send(
+        "textDocument/didChange",
+        {"textDocument": {**document, "version": version}, "contentChanges": [{"text": text}]},
+    )
+    place = {"textDocument": document, "position": {"line": line, "character": column}}
+    await session.ask("textDocument/hover", place, "edit + hover", start)
+    assert isinstance(await session.ask("textDocument/completion", place, "completion"), list)
+    symbols = await session.ask("textDocument/documentSymbol", {"textDocument": document}, "documentSymbol")
+    assert len(symbols) >= len(("recipe", "model", "adapters", "data", "tasks", "phases"))
+    if wait:
+        await session.checked(version, "findings, the pause included", start)
 
 
 async def main(count: int, pause_s: float) -> None:
     """Measure and print."""
     text = recipe(LINES)
-    session = Session()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "pipeline_dsl.cli.main", "lsp",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 24,
+    )  # fmt: skip
+    session = Session(process)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "rows.jsonl").write_text('{"text": "가나다"}\n' * 50, encoding="utf-8")
-        uri = from_fs_path(str(Path(folder) / "long.sdn"))
-        await session.client.start_io(sys.executable, "-m", "pipeline_dsl.cli.main", "lsp")
-        await session.client.initialize_async(lsp.InitializeParams(capabilities=lsp.ClientCapabilities()))
-        session.client.initialized(lsp.InitializedParams())
-        item = lsp.TextDocumentItem(uri, "sdn", 1, text)
+        uri = (Path(folder) / "long.sdn").as_uri()
+        await session.ask("initialize", {"capabilities": {}}, "initialize")
+        session.send("initialized", {})
         start = time.perf_counter()
-        session.client.text_document_did_open(lsp.DidOpenTextDocumentParams(item))
-        await session.timed("first findings after opening", session.checked(1), start)
-        for version, (new, line, column) in enumerate(edits(text, count), start=2):
+        document = {"uri": uri, "languageId": "sdn", "version": 1, "text": text}
+        session.send("textDocument/didOpen", {"textDocument": document})
+        await session.checked(1, "first findings after opening", start)
+        for version, change in enumerate(edits(text, count), start=2):
             start = time.perf_counter()
-            whole = [lsp.TextDocumentContentChangeWholeDocument(new)]
-            document = lsp.VersionedTextDocumentIdentifier(version, uri)
-            session.client.text_document_did_change(lsp.DidChangeTextDocumentParams(document, whole))
-            await session.ask(uri, line, column, start)
-            if version % 20 == 0:
-                await session.timed("findings, 0.2 s pause included", session.checked(version), start)
+            await edit(session, uri, version, change, wait=version % 20 == 0)
             await asyncio.sleep(max(0.0, pause_s - (time.perf_counter() - start)))
-        await session.client.shutdown_async(None)
-        session.client.exit(None)
-        await session.client.stop()
+        used = psutil.Process(process.pid).cpu_times()
+        await session.ask("shutdown", None, "shutdown")
+        session.send("exit", None)
+        session.reading.cancel()
+        await process.wait()
     report(session.times, text.count("\n"), count)
+    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
+    print(
+        f"  server: {used.user + used.system:.1f} s of CPU in all; load of this machine {load} on {os.cpu_count()} cores"
+    )
 
 
 def report(times: dict[str, list[float]], lines: int, count: int) -> None:
