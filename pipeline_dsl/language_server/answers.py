@@ -115,14 +115,17 @@ def _symbol(one: Symbol, places: Positions) -> Json:
     key = _range(*one.key, places)
     end = places.place(one.end)
     first = key["start"] if one.start == one.key[0] else _place(*places.place(one.start))
-    return {
+    found: Json = {
         "name": one.name,
         "kind": _SYMBOLS[one.kind].value,
         "range": {"start": first, "end": _place(*end)},
         "selectionRange": key,
-        "detail": one.detail,
-        "children": [_symbol(inner, places) for inner in one.inner],
     }
+    if one.detail:
+        found["detail"] = one.detail
+    if one.inner:
+        found["children"] = [_symbol(inner, places) for inner in one.inner]
+    return found
 
 
 def _range(start: int, end: int, places: Positions) -> Json:
