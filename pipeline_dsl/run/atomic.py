@@ -16,8 +16,11 @@ from typing import Any
 from pipeline_dsl.api.errors import MachineError
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace a file: temporary file beside it, fsync, rename, fsync of the folder."""
+def write_bytes(path: Path, content: bytes, *, mode: int | None = None) -> None:
+    """Replace a file: temporary file beside it, fsync, rename, fsync of the folder.
+
+    It gets the permissions ``mode``; those of a new file where nothing is said.
+    """
     temporary = _beside(path)
     with _told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -25,6 +28,8 @@ def write_bytes(path: Path, content: bytes) -> None:
             with temporary.open("wb") as file:
                 file.write(content)
                 file.flush()
+                if mode is not None:
+                    temporary.chmod(mode)
                 os.fsync(file.fileno())
             temporary.replace(path)
         except BaseException:

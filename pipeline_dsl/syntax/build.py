@@ -129,7 +129,9 @@ class Builder:
         types = tuple(self._key(token) for token in _tokens(header, "KEY"))
         span = self._span(_tokens(header, "TABLE")[0], _tokens(header, "RBRACE")[0])
         rows = self._rows(tree.children[3:], len(types), span)
-        return TypedTable(types, rows, _around([span, *(row.span for row in rows)]))
+        last = tree.children[-1]
+        brackets = [self._bracketed(last)] if isinstance(last, Tree) and last.data == "tuples" else []
+        return TypedTable(types, rows, _around([span, *(row.span for row in rows), *brackets]))
 
     def _rows(self, parts: Iterable[Part], width: int, header: Span) -> tuple[Sequence, ...]:
         """The rows that have the right width; of a typed table without types, the first row says it."""

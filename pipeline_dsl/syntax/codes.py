@@ -25,6 +25,9 @@ class Code(StrEnum):
     NUL = "MR103", "a NUL character"
     TOO_LARGE = "MR104", "the text is too large"
 
+    NOT_JSON = "MR105", "a text that is not JSON"
+    UNWRITABLE = "MR106", "a value that the notation cannot hold"
+
     MIXED_INDENT = "MR110", "tabs and spaces are mixed in the indentation"
     BAD_DEDENT = "MR111", "the indentation goes back to no open level"
     UNEXPECTED_INDENT = "MR112", "a line is indented under something that cannot hold a block"
@@ -71,5 +74,8 @@ class Code(StrEnum):
     LOOKALIKE = "MR171", "a name that mixes letters of look-alike scripts"
     CONTROL = "MR172", "a control character in bare text"
     ODD_SPACE = "MR173", "a space character other than the ordinary one"
+
+    NO_SUCH_PATH = "MR180", "a path that leads to nothing"
+    NOT_IN_PLACE = "MR181", "a value that cannot be set in its place"
 
     UNEXPECTED = "MR190", "something that cannot stand here"

@@ -105,13 +105,23 @@ class LineJudge:
         return gap is not None and len(gap[0]) > self.indent
 
     def next_is_entry(self, level: Level, start: int) -> bool:
-        """Whether a block that begins with this line goes on with entries: this line is the odd one."""
-        if level.holds is not Holds.UNKNOWN or self.scanner.text[start] in '"[{':
+        """Whether a block that begins with this line goes on with entries: this line is the odd one.
+
+        It is not where the line after the next is no entry either: then the next one is.
+        """
+        text = self.scanner.text
+        if level.holds is not Holds.UNKNOWN or text[start] in '"[{':
             return False
+        gap = self._next_beside(start)
+        if gap is None or not t.KEY_LINE.match(text, gap.start()):
+            return False
+        after = self._next_beside(gap.start())
+        return after is None or t.KEY_LINE.match(text, after.start()) is not None
+
+    def _next_beside(self, start: int) -> re.Match[str] | None:
+        """Match the indentation of the next line if it is that of this one."""
         gap = self._next_line(start)
-        if gap is None or len(gap[0]) != self.indent:
-            return False
-        return t.KEY_LINE.match(self.scanner.text, gap.start()) is not None
+        return gap if gap is not None and len(gap[0]) == self.indent else None
 
     def agree(self, level: Level, holds: Holds, start: int, end: int) -> None:
         """Let the first statement of a block decide what it holds, and hold the others to it."""

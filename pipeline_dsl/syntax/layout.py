@@ -225,7 +225,7 @@ class Layout:
             else:
                 self.under = reader.scan_line(level, root=self._at_root())
         except Mistake as raised:
-            mistake = self._blame_quote(raised, first)
+            mistake = self._blame_bracket(self._blame_quote(raised, first), reader)
             again = mistake.code is Code.STRAY_DASH and level.stray_dash
             level.stray_dash = mistake.code is Code.STRAY_DASH
             if not again:
@@ -269,6 +269,18 @@ class Layout:
                 blamed.resume = self.skipper.next_line(start)
                 return blamed
         return mistake
+
+    def _blame_bracket(self, mistake: Mistake, reader: StatementScanner) -> Mistake:
+        """Find the forgotten bracket behind a missing comma: one before the next, damaged statement."""
+        flow, line = reader.flow, self.text.rfind("\n", 0, mistake.start) + 1
+        if mistake.code is not Code.MISSING_COMMA or flow is None or line <= flow.open[0].start:
+            return mistake
+        width = mistake.start - line
+        if width > reader.indent or self.text[line : mistake.start].strip(" \t"):
+            return mistake
+        if self.skipper.closes(mistake.start, len(flow.open), reader.indent):
+            return mistake
+        return flow.unclosed(resume=line)
 
     def _swallows_statement(self, start: int, end: int) -> bool:
         line = self.text.find("\n", start, end)

@@ -13,20 +13,22 @@ from pipeline_dsl.syntax.terminals import KEY_ALONE
 from pipeline_dsl.syntax.words import LARGEST, SMALLEST, NotANumberError, classify
 
 PLAIN = re.compile(r"[A-Za-z0-9_./~@%](?:[A-Za-z0-9_./~@%+-]|:(?=[A-Za-z0-9/]))*(?: [A-Za-z0-9_./~@%+-]+)*")
-PLAIN_NAME = re.compile(r"[A-Za-z0-9_./-]+")
+PLAIN_NAME = re.compile(r"(?!-\Z)[A-Za-z0-9_./-]+")
 MAX_DEPTH = 64
 INDENT = "    "
 WIDTH = 100
 
 
-def render(value: Value) -> str:
+def render(value: Value, *, tables: bool = False) -> str:
     """Write a mapping as a recipe's text: ``plain(parse(text).root) == value``; anything else on one line.
+
+    With ``tables``, a list of mappings with the same keys and single values becomes a table.
 
     Raises ValueError for what cannot stand in a text: NUL, a lone surrogate, an integer past 64 bits, a
     float that is no number, nesting past 64, and two keys that are equal in NFC. Keys are written in NFC.
     """
     if isinstance(value, dict):
-        return "".join(f"{line}\n" for line in _block(value, 0))
+        return "".join(f"{line}\n" for line in _block(value, 0, tables=tables))
     return render_value(value)
 
 
@@ -100,17 +102,35 @@ def _names(value: dict[str, Value]) -> Iterator[tuple[str, Value]]:
         yield render_key(name), item
 
 
-def _block(value: dict[str, Value], depth: int) -> Iterator[str]:
+def _block(value: dict[str, Value], depth: int, *, tables: bool) -> Iterator[str]:
     _refuse_deep(depth)
     indent = INDENT * depth
     for key, item in _names(value):
         if isinstance(item, dict) and item:
             yield f"{indent}{key}:"
-            yield from _block(item, depth + 1)
+            yield from _block(item, depth + 1, tables=tables)
+        elif tables and (rows := _rows(item)):
+            yield from _table(f"{indent}{key}", rows, depth)
         elif isinstance(item, list) and item:
             yield from _list(f"{indent}{key}:", item, depth)
         else:
             yield f"{indent}{key}: {_inline(item, depth + 1)}"
+
+
+def _rows(items: Value) -> list[dict[str, Value]]:
+    """The rows of a list that can stand as a table; none where it cannot."""
+    rows = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    names = list(rows[0]) if rows else []
+    fits = rows == items and len(names) > 1 and all(list(row) == names for row in rows)
+    single = all(not isinstance(cell, dict | list) for row in rows for cell in row.values())
+    return rows if fits and single else []
+
+
+def _table(head: str, rows: list[dict[str, Value]], depth: int) -> Iterator[str]:
+    _refuse_deep(depth + 1)
+    yield f"{head} |{', '.join(key for key, _ in _names(rows[0]))}|"
+    for row in rows:
+        yield INDENT * (depth + 1) + ", ".join(_inline(cell, depth + 2) for cell in row.values())
 
 
 def _list(head: str, items: list[Value], depth: int) -> Iterator[str]:

@@ -34,6 +34,14 @@ class Skipper:
         self.failures += 1
         return self.after_block(position, indent)
 
+    def closes(self, position: int, depth: int, indent: int) -> bool:
+        """Whether ``depth`` open brackets are closed before the next statement; yes after many failures."""
+        if self.failures >= MAX_FAILURES:
+            return True
+        closed = self._closed(position, depth, indent) is not None
+        self.failures += not closed
+        return closed
+
     def after_block(self, position: int, indent: int) -> int:
         """The start of the first later line that is indented no deeper than ``indent``."""
         position = self.next_line(position)

@@ -18,8 +18,11 @@ _TIGHT_BEFORE = CLOSING | {COMMA, HEADER_END}
 def space(before: Piece, piece: Piece) -> str:
     """Return what stands between two pieces of one line.
 
-    Text that begins with ``#`` stands right after a comma, colon or bracket, or it would be a comment.
+    Text that begins with ``#`` stands right after a comma, colon or bracket, or it would be a comment; what
+    follows the key ``-`` stands right after it, or that would be the dash of an item.
     """
+    if before.text == "-" and before.type == "KEY":
+        return ""
     if before.type in _TIGHT_AFTER or piece.type in _TIGHT_BEFORE or piece.text.startswith("#"):
         return ""
     return "" if piece.text == ":" and piece.type == "SEP" else " "

@@ -72,6 +72,7 @@ RULES = {
     "quoted lines stay": ('a:\n  b: "one  \n  two"\n', 'a:\n    b: "one  \n  two"\n'),
     "spellings stay": ('a: 1_000\nb: 007\nc: nil\nd: "x"\n"e": 2.5e+10\n', 'a: 1_000\nb: 007\nc: nil\nd: "x"\n"e": 2.5e+10\n'),
     "a text that begins like a comment": ("a:#b\nc = [#d,#e]\n", "a:#b\nc = [#d,#e]\n"),
+    "a key that would be a dash": ("-=1\nb:\n -|a|\n  1\n", "-= 1\nb:\n    -|a|\n        1\n"),
     "nothing": ("", ""),
     "blank lines alone": ("\n \n\t\n", ""),
     "comments alone": ("\n\n  # a\n\n\n\n# b", "# a\n\n\n# b\n"),
@@ -163,3 +164,34 @@ def test_every_example_of_the_reference_keeps_what_it_says(read) -> None:
     page = files("pipeline_dsl.syntax").joinpath("README.md").read_text("utf-8")
     for example in page.split("```sdn\n")[1:]:
         hold(example.partition("```")[0], read)
+
+
+PIECES = [
+    *'ab1.-_ #"\\\n\n\n\t:=[]{}()|,$\r가\u0301',
+    *("a: ", "    ", "- ", '"""', '"""\n', "t |a, b|\n", "table{a}", "\r\n", "${a}", "1e", " # c\n"),
+]
+
+
+def hold_or_refuse(text: str, read) -> None:
+    parsed = read(text)
+    assert all(d.span and d.span.line >= 1 and d.span.column >= 1 for d in parsed.diagnostics)
+    if parsed.ok:
+        hold(text, read)
+
+
+@given(chances, st.lists(st.tuples(st.floats(0, 1), st.integers(0, 4), st.sampled_from(PIECES)), max_size=3))
+@settings(SETTINGS, max_examples=200)
+def test_a_damaged_text_is_refused_at_a_place_or_keeps_what_it_says(
+    read, document, chance: Random, edits: list[tuple[float, int, str]]
+) -> None:
+    text = document(chance)
+    for share, removed, inserted in edits:
+        place = int(share * len(text))
+        text = text[:place] + inserted + text[place + removed :]
+    hold_or_refuse(text, read)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+@settings(SETTINGS, max_examples=400)
+def test_any_text_is_refused_at_a_place_or_keeps_what_it_says(read, text: str) -> None:
+    hold_or_refuse(text, read)

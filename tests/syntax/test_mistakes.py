@@ -95,6 +95,10 @@ def test_every_code_has_a_text_that_raises_it() -> None:
         Code.NOT_UTF8,
         Code.TOO_LARGE,
         Code.SINGLE_QUOTES,
+        Code.NOT_JSON,  # these four are about what commands are given
+        Code.UNWRITABLE,
+        Code.NO_SUCH_PATH,
+        Code.NOT_IN_PLACE,
         Code.UNEXPECTED,  # the net under the others
     }
     assert set(Code) - {code for code, *_ in MISTAKES} == elsewhere

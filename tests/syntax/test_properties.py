@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 import unicodedata
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline_dsl.diagnostics import Source
+from pipeline_dsl.syntax.json_text import from_json
 from pipeline_dsl.syntax.machine import read_record, write_record
 from pipeline_dsl.syntax.nodes import plain
 from pipeline_dsl.syntax.parser import parse, parse_value
@@ -95,6 +97,28 @@ def test_every_value_that_is_written_reads_the_same(value: dict) -> None:
     parsed = parse(Source.of("x", text))
     assert parsed.ok, (text, parsed.diagnostics)
     assert repr(plain(parsed.root)) == repr(value)
+
+
+rows = st.lists(keys, min_size=1, max_size=3, unique=True).flatmap(
+    lambda names: st.lists(st.fixed_dictionaries(dict.fromkeys(names, scalars)), max_size=4)
+)
+
+
+@given(st.dictionaries(keys, st.one_of(rows, values), max_size=3))
+@SETTINGS
+def test_every_value_that_is_written_with_tables_reads_the_same(value: dict) -> None:
+    text = render(value, tables=True)
+    parsed = parse(Source.of("x", text))
+    assert parsed.ok, (text, parsed.diagnostics)
+    assert repr(plain(parsed.root)) == repr(value)
+
+
+@given(st.dictionaries(keys, st.one_of(rows, values), max_size=3))
+@SETTINGS
+def test_json_reads_the_same_as_a_text_of_it(value: dict) -> None:
+    text, found = from_json(Source.of("x", json.dumps(value)))
+    assert found == ()
+    assert repr(plain(parse(Source.of("x", text)).root)) == repr(value)
 
 
 @given(values)

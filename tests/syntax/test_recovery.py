@@ -69,6 +69,9 @@ def test_what_can_be_read_is_read(read) -> None:
         ('p: """one\n  two, three\n  """\nb: 1', [("MR132", 1)]),
         ('a:\n  - "x\n  - "y"\n  - z', [("MR130", 2)]),
         ("a: [1, [2, {x: 3]]\nb: 1\nc 2", [("MR141", 1), ("MR120", 3)]),
+        ("a: [b\nmodel\n    use: c\nd: 1", [("MR140", 1), ("MR120", 2)]),
+        ("a: [\nb\nc\n]\nd: 1", [("MR142", 3)]),
+        ("a:\n  b c\n  d: e\n  f\ng: 1", [("MR125", 3)]),
         ("a:\n" + "".join(f"{'  ' * i}b:\n" for i in range(1, 80)) + "c 1", [("MR113", 66), ("MR120", 81)]),
     ],
 )

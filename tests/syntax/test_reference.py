@@ -9,10 +9,12 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
+import click
 import pytest
 
-from pipeline_dsl.cli.main import main
+from pipeline_dsl.cli.main import cli, main
 from pipeline_dsl.diagnostics import Source
+from pipeline_dsl.syntax.formatting import formatted
 from pipeline_dsl.syntax.parser import parse
 
 REFERENCE = files("pipeline_dsl.syntax").joinpath("README.md").read_text("utf-8")
@@ -56,6 +58,40 @@ def test_an_example_of_a_recipe_is_fine_or_refused_as_it_says(example, tmp_path,
         assert {finding["file"] for finding in found} == {"example.sdn"}
     else:
         assert (code, found) == (0, [])
+
+
+def test_what_the_normal_form_is_said_to_be_it_is():
+    section = REFERENCE.partition("\n### The normal form\n")[2].partition("\n### ")[0]
+    (_, untidy), (_, tidy) = EXAMPLE.findall(section)
+    assert formatted(parse(Source.of("example", untidy))) == tidy != untidy
+
+
+def test_every_fenced_block_is_an_example_that_is_run():
+    fences = re.findall(r"^```(.*)\n", REFERENCE, re.MULTILINE)
+    assert fences[1::2] == [""] * (len(fences) // 2)
+    assert set(fences[::2]) == {"sdn", "sdn error"}
+    assert len(fences) // 2 == len(NOTATION) + len(MEANING)
+
+
+COMMANDS = sorted(set(re.findall(r"`medrecipe ([^`]+)`", REFERENCE)))
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_a_command_that_is_named_exists_with_its_options(line):
+    group, words = cli, line.split()
+    while isinstance(group, click.Group):
+        command = group.get_command(click.Context(group), words.pop(0))
+        assert command is not None
+        group = command
+    options = {option for parameter in group.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= options
+    needed = [p for p in group.params if isinstance(p, click.Argument) and p.required]
+    given = [word for word in words if word[0].isupper() or word[0] == "-"]
+    assert not given or len(given) >= len(needed)
+
+
+def test_commands_are_named():
+    assert {"fmt FILE...", "sdn get FILE PATH", "sdn set FILE PATH VALUE"} <= set(COMMANDS)
 
 
 def test_each_profile_of_the_whole_example_is_fine(tmp_path, monkeypatch):

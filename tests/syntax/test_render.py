@@ -123,3 +123,31 @@ def test_the_deepest_value_that_is_written_can_be_read(read) -> None:
 def test_keys_are_written_in_nfc() -> None:
     assert render({"e\u0301": 1}) == "\u00e9: 1\n"
     assert render_key("a b") == '"a b"'
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        -0.0, 0.0, 1e22, 1e16, 123456789012345680.0, 5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, -1e-7, 0.1,
+        -(2**63), 2**63 - 1, 0, True, None, "", [], {}, [[]], [{}], {"": ""}, [{"a": [{"b": []}]}, [{"c": None}], "x"],
+        "\ud7ff\ue000\U0010ffff", "- ", "#", "a #", "\\", '"""', "\r\n", "\u2028", "nil", "1_000", "table{a}",
+    ],
+)  # fmt: skip
+def test_any_kind_of_value_reads_as_it_was_written(value: object, read) -> None:
+    for whole in ({"a": value}, {"a": [value]}, {"a": {"b": value}}, {"a": [{"x": value, "y": value}] * 2}):
+        for tables in (False, True):
+            parsed = read(render(whole, tables=tables))
+            assert parsed.ok
+            assert repr(plain(parsed.root)) == repr(whole)
+
+
+def test_rows_become_a_table_where_they_can(read) -> None:
+    rows = [{"a": 1, "b": ""}, {"a": None, "b": "x, y"}]
+    assert render({"t": rows}, tables=True) == 't |a, b|\n    1, ""\n    null, "x, y"\n'
+    for other in (
+        [{"a": 1}],
+        [{"a": 1, "b": []}],
+        [{"a": 1, "b": 2}, {"b": 1, "a": 2}],
+        [{"a": 1, "b": 2}, 3],
+    ):
+        assert "|" not in render({"t": other}, tables=True)
