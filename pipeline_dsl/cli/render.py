@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_dsl.cli.documents import SCHEMA_VERSION, json_text
 from pipeline_dsl.cli.excerpt import excerpt, inert
 from pipeline_dsl.cli.terminal import Paint, folded
-from pipeline_dsl.diagnostics import Diagnostic, Severity, Span
+from pipeline_dsl.diagnostics import Diagnostic, Fix, Severity, Span
 
 if TYPE_CHECKING:
     from pipeline_dsl.api.errors import MedrecipeError
@@ -32,10 +32,22 @@ def as_concise(diagnostics: Sequence[Diagnostic]) -> str:
     return "\n".join(f"{_place(d.span)}{d.severity}[{d.code}]: {_one_line(d.message)}" for d in diagnostics)
 
 
-def as_json(diagnostics: Sequence[Diagnostic]) -> str:
-    """Return all findings as one JSON document."""
-    found = [diagnostic_json(d) for d in diagnostics]
-    return json_text({"schema_version": SCHEMA_VERSION, "diagnostics": found})
+def as_json(diagnostics: Sequence[Diagnostic], made: Sequence[tuple[Diagnostic, Fix]] = ()) -> str:
+    """Return all findings as one JSON document, with the fixes that were made, if any were."""
+    document: Json = {
+        "schema_version": SCHEMA_VERSION,
+        "diagnostics": [diagnostic_json(d) for d in diagnostics],
+    }
+    if made:
+        document["fixed"] = [
+            {"code": d.code, "message": fix.message, **_place_json(d.span)} for d, fix in made
+        ]
+    return json_text(document)
+
+
+def made_line(diagnostic: Diagnostic, fix: Fix) -> str:
+    """Return what was mended in one line: ``file:line:column: fixed MR303: write `learning_rate```."""
+    return f"{_place(diagnostic.span)}fixed {diagnostic.code}: {_one_line(fix.message)}"
 
 
 def diagnostic_json(diagnostic: Diagnostic) -> Json:
@@ -47,7 +59,13 @@ def diagnostic_json(diagnostic: Diagnostic) -> Json:
         **_place_json(diagnostic.span),
         "help": diagnostic.help,
         "related": [{"message": r.message, **_place_json(r.span)} for r in diagnostic.related],
+        "fixes": [_fix_json(fix) for fix in diagnostic.fixes],
     }
+
+
+def _fix_json(fix: Fix) -> Json:
+    edits = [{**_place_json(edit.span), "text": edit.text} for edit in fix.edits]
+    return {"message": fix.message, "safe": fix.safe, "edits": edits}
 
 
 def fault_text(error: MedrecipeError, paint: Paint, width: int | None = None) -> str:
@@ -85,7 +103,18 @@ def _block(diagnostic: Diagnostic, paint: Paint, width: int | None) -> str:
         )
     for word, text in (("note", diagnostic.reason), ("help", diagnostic.help)):
         lines += _remark(word, text, margin, paint, width)
+    lines += _remark("fix", _way_out(diagnostic), margin, paint, width)
     return "\n".join(lines)
+
+
+def _way_out(diagnostic: Diagnostic) -> str | None:
+    """The likeliest fix: one that is certain, or one of which the help says nothing yet."""
+    certain = next((fix for fix in diagnostic.fixes if fix.safe), None)
+    if certain is not None:
+        return f"{certain.message} (check --fix does it)"
+    first = next(iter(diagnostic.fixes), None)
+    named = first is None or any(e.text and e.text in (diagnostic.help or "") for e in first.edits)
+    return None if first is None or named else f"{first.message}, if that is meant"
 
 
 def _remark(word: str, text: str | None, margin: int, paint: Paint, width: int | None) -> list[str]:

@@ -96,9 +96,9 @@ class _Desk:
         self.metrics: dict[str, Chosen] = {}
         self._seen: set[tuple[object, ...]] = set()
 
-    def one(self, kind: Kind, use: Use) -> Chosen | None:
-        """Choose one provider; its findings are kept, once each place."""
-        chosen, findings = choose(self.catalog, kind, use)
+    def one(self, kind: Kind, use: Use, own: tuple[str, ...] = ()) -> Chosen | None:
+        """Choose one provider, or what the recipe gives one of its ``own`` names; findings are kept once."""
+        chosen, findings = choose(self.catalog, kind, use, own)
         spoilt = self._spoilt(use)
         for finding in findings:
             told = finding.span is not None and finding.span.overlaps(self.broken)
@@ -141,10 +141,11 @@ class _Desk:
         """Choose every source and look at its files and first rows."""
         plans = {}
         views = {block.name.name: block.view for block in blocks if not self._spoilt(block.use)}
+        uses = {block.name.name: block.use for block in blocks}
         for name, chosen in self.named(Kind.SOURCE, blocks).items():
             if name not in views:
                 continue
-            seen = look(name, chosen, views[name], seed)
+            seen = look(name, chosen, views[name], seed, uses[name])
             self.rows[name] = seen.rows
             for finding in seen.findings:
                 self.keep(finding)
@@ -155,7 +156,7 @@ class _Desk:
     def template(self, use: Use, templates: dict[str, Use], data: str) -> Chosen | None:
         """Choose a template, those of ``templates`` first, and hold the data's columns against it."""
         declared = templates.get(use.name) if not use.options.entries else None
-        chosen = self.one(Kind.TEMPLATE, declared or use)
+        chosen = self.one(Kind.TEMPLATE, declared or use, tuple(templates))
         rows = self.rows.get(block_and_part(data)[0])
         if chosen is not None and rows is not None:
             for finding in missing_columns(rows, chosen.made, data, declared or use, use.span):

@@ -31,11 +31,14 @@ class Chosen:
 Found = tuple[Chosen | None, tuple[Diagnostic, ...]]
 
 
-def choose(catalog: Catalog, kind: Kind, use: Use) -> Found:
-    """Find the provider that a block chooses, check its options and make it."""
+def choose(catalog: Catalog, kind: Kind, use: Use, own: tuple[str, ...] = ()) -> Found:
+    """Find the provider that a block chooses, check its options and make it.
+
+    ``own`` are names that the recipe itself gives to things of this kind: a misspelt one may be meant.
+    """
     offers = catalog.find(kind, use.name)
     if len(offers) != 1:
-        finding = _clash(kind, use, offers) if offers else _unknown(catalog, kind, use)
+        finding = _clash(kind, use, offers) if offers else _unknown(catalog, kind, use, own)
         return None, (finding,)
     try:
         return _chosen(offers[0], use)
@@ -140,8 +143,8 @@ def _words(error: Exception) -> str:
     return str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
 
 
-def _unknown(catalog: Catalog, kind: Kind, use: Use) -> Diagnostic:
-    names = catalog.names(kind)
+def _unknown(catalog: Catalog, kind: Kind, use: Use, own: tuple[str, ...]) -> Diagnostic:
+    names = (*own, *catalog.names(kind))
     near = nearest(use.name, names)
     lost = "; ".join(f"{p.name}: {p.reason}" for p in catalog.broken)
     suspects = [p for p in catalog.broken if p.name == use.name.split("/")[0]]
@@ -155,7 +158,9 @@ def _unknown(catalog: Catalog, kind: Kind, use: Use) -> Diagnostic:
             span=use.span,
             help=f"repair or uninstall it; `medrecipe plugins show {suspects[0].name}` tells more",
         )
-    listing = f"installed: {', '.join(names)}" if names else "no plugin that is loaded offers one"
+    installed = ", ".join(catalog.names(kind))
+    listing = f"installed: {installed}" if installed else "no plugin that is loaded offers one"
+    listing = f"in `{kind}s`: {', '.join(own)}; {listing}" if own else listing
     return Diagnostic(
         code=PlanCode.UNKNOWN_PROVIDER.code,
         message=f"no plugin offers the {kind} `{use.name}`",

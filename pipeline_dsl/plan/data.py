@@ -10,8 +10,9 @@ from pipeline_dsl.api.contracts import Source, Template
 from pipeline_dsl.api.errors import MedrecipeError
 from pipeline_dsl.api.records import Row
 from pipeline_dsl.diagnostics import Diagnostic, Related, Span
-from pipeline_dsl.plan.choose import Chosen, failed, make, told
+from pipeline_dsl.plan.choose import Chosen, failed, make
 from pipeline_dsl.plan.codes import PlanCode
+from pipeline_dsl.plan.files import at_its_path
 from pipeline_dsl.plan.filtering import KindError, RowFilter
 from pipeline_dsl.plan.hashing import hash_file
 from pipeline_dsl.plan.model import DataFile, DataPlan, Plan, ProviderRef, ViewPlan
@@ -37,7 +38,7 @@ class Look:
     findings: tuple[Diagnostic, ...] = ()
 
 
-def look(name: str, chosen: Chosen, view: View, seed: int) -> Look:
+def look(name: str, chosen: Chosen, view: View, seed: int, use: Use) -> Look:
     """Look at the files of a source and at its first rows; not at all where they would have to be fetched.
 
     Args:
@@ -45,6 +46,7 @@ def look(name: str, chosen: Chosen, view: View, seed: int) -> Look:
         chosen: the source.
         view: the words of the language beside it.
         seed: of the recipe, for a split.
+        use: its block.
     """
     source: Source = chosen.made
     planned = _view_plan(view, seed)
@@ -54,7 +56,7 @@ def look(name: str, chosen: Chosen, view: View, seed: int) -> Look:
         rows = first_rows(name, source, planned, PEEK)
         files = _files(source)
     except MedrecipeError as error:
-        return Look(findings=(told(error, chosen.span),))
+        return Look(findings=(at_its_path(error, chosen, use),))
     except Exception as error:  # noqa: BLE001 - the plugin border: the finding names the plugin
         return Look(findings=(failed(chosen.ref, chosen.span, error, "cannot be read"),))
     findings = tuple(_unlike(rows, view))

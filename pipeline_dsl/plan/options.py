@@ -12,7 +12,7 @@ from pipeline_dsl.diagnostics import Diagnostic, Fix, Severity, Span
 from pipeline_dsl.plan.accepting import accepts
 from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.recipe.model import Use
-from pipeline_dsl.recipe.respelling import as_text, flag, nothing, number, respelt, whole
+from pipeline_dsl.recipe.respelling import as_text, flag, nothing, number, respelt, whole, without_sign
 from pipeline_dsl.recipe.spelling import as_spelt_on_disk
 from pipeline_dsl.recipe.suggest import nearest, renamed
 from pipeline_dsl.syntax.findings import MAX_FINDINGS
@@ -128,6 +128,8 @@ def _instead(entry: Entry, name: str, known: Json) -> tuple[Fix, ...]:
 
 def _fixes(node: Node, facts: Json) -> tuple[Fix, ...]:
     """What was meant by a value of the wrong type or spelling, where that can be told."""
+    if isinstance(node, Scalar) and (positive := without_sign(node.span)):
+        return positive if _is_in_range(node, facts) else ()
     members = facts.get("anyOf", [facts])
     kinds = {
         kind
@@ -145,6 +147,12 @@ def _fixes(node: Node, facts: Json) -> tuple[Fix, ...]:
         return as_text(node)
     readings = [read for kind, read in _READINGS.items() if kind in kinds]
     return respelt(node, *readings)
+
+
+def _is_in_range(node: Scalar, facts: Json) -> bool:
+    """Whether a negative number would be fine without its sign."""
+    value = node.value
+    return isinstance(value, int | float) and accepts(facts, -value)
 
 
 def _validator(schema: Json) -> Any:

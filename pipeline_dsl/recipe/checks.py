@@ -13,9 +13,11 @@ from pipeline_dsl.recipe.findings import Findings
 from pipeline_dsl.recipe.model import MixEntry, Phase, StackEntry, Task, View
 from pipeline_dsl.recipe.paths import rows
 from pipeline_dsl.recipe.refs import Ref
+from pipeline_dsl.recipe.respelling import without_sign
 from pipeline_dsl.recipe.suggest import renamed, suggestion
 from pipeline_dsl.syntax.names import normal
 from pipeline_dsl.syntax.nodes import Mapping, Node, Scalar, plain
+from pipeline_dsl.syntax.repairs import write
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ def _check_weights(mix: tuple[MixEntry, ...], findings: Findings) -> None:
             message,
             entry.data.span,
             help="weights are shares: 0.9 and 0.1, or 9 and 1; leave out a row that is not to be used",
+            fixes=without_sign(entry.weight_span),
         )
 
 
@@ -207,7 +210,9 @@ def _check_made_once(phases: tuple[Phase, ...], findings: Findings) -> None:
                     f"adapter `{entry.adapter.name}` is made new by `{maker.name.name}` "
                     f"and again by `{phase.name.name}`",
                     entry.adapter.span,
-                    help="write `continue` to train it on, or declare a second adapter `like` it",
+                    help="write `continue` to train it on, `freeze` or `merge` to build on it, "
+                    "or declare a second adapter `like` it",
+                    fixes=tuple(write(entry.role_span, role) for role in ("continue", "freeze", "merge")),
                     related=(Related(message="made here", span=made.adapter.span),),
                 )
 
@@ -229,6 +234,7 @@ def _check_made(tree: Mapping, phases: tuple[Phase, ...], findings: Findings) ->
             entries[0].adapter.span,
             reason=f"`{entries[0].role}` needs an adapter that a phase has trained",
             help=f"give `{name}` the role `train` in the phase that is to make it",
+            fixes=(write(entries[0].role_span, "train"),),
             related=tuple(Related(message="used here too", span=e.adapter.span) for e in entries[1:]),
         )
 

@@ -35,6 +35,8 @@ class Chain:
     sources: tuple[Source, ...]
     whole: bool
     """Whether all of them could be read completely."""
+    broken: tuple[Span, ...] = ()
+    """What is reported as wrong in them."""
 
 
 @dataclass(slots=True)
@@ -67,7 +69,7 @@ def read_chain(
     walk.whole = walk.whole and text.whole
     _visit(text, [(here, text.root.span)], walk)
     sources = tuple(text.source for text in walk.texts.values() if text)
-    return Chain(tuple(walk.layers), sources, walk.whole)
+    return Chain(tuple(walk.layers), sources, walk.whole, tuple(findings.broken))
 
 
 def _read(path: str, real: str, walk: _Walk) -> Text | None:

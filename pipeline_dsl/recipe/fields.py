@@ -9,11 +9,11 @@ from pipeline_dsl.diagnostics import Fix, Span
 from pipeline_dsl.recipe.codes import Code
 from pipeline_dsl.recipe.findings import Findings
 from pipeline_dsl.recipe.refs import Ref
-from pipeline_dsl.recipe.respelling import as_text, number, respelt, whole
-from pipeline_dsl.recipe.suggest import renamed, suggestion
+from pipeline_dsl.recipe.respelling import as_text, number, respelt, whole, without_sign
+from pipeline_dsl.recipe.suggest import nearest, renamed, suggestion
 from pipeline_dsl.recipe.values import kind_of
 from pipeline_dsl.syntax.names import normal
-from pipeline_dsl.syntax.nodes import Entry, Mapping, Node, Scalar, Sequence
+from pipeline_dsl.syntax.nodes import Entry, Key, Mapping, Node, Scalar, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,9 @@ class Fields:
         fixes: tuple[Fix, ...] = (),
     ) -> None:
         """Report a value of the wrong type, at the key where the value is nothing or runs over lines."""
+        if self.findings.is_lost(node):
+            self.findings.attempts += 1
+            return
         shown = node.span.text
         at_key = name in self.entries and (not shown or "\n" in shown)
         span = self.entries[name].key.span if at_key else node.span
@@ -59,7 +62,7 @@ class Fields:
     def out_of_range(self, name: str, wanted: str, node: Scalar) -> None:
         """Report a value of the right type that is too large or too small."""
         message = f"`{self.label(name)}` must be {wanted}, not {node.value}"
-        self.findings.error(Code.OUT_OF_RANGE, message, node.span)
+        self.findings.error(Code.OUT_OF_RANGE, message, node.span, fixes=without_sign(node.span))
 
     def missing(
         self,
@@ -167,15 +170,26 @@ def check_keys(block: Mapping, where: str, known: Collection[str], findings: Fin
     names = frozenset(known)
     unknown = [entry.key for entry in block.entries if entry.key.name not in names]
     free = [n for n in known if block.get(n) is None] if unknown else []
+    taken = frozenset(block.names()) if unknown else frozenset()
     inside = f"in `{where}`" if where else "at the top of a recipe"
     for key in unknown:
         findings.error(
             Code.UNKNOWN_KEY,
             f"`{key.name}` is not a key {inside}",
             key.span,
-            help=None if findings.full else suggestion(key.name, free, what="keys"),
-            fixes=() if findings.full else renamed(key.span, key.name, free),
+            help=None if findings.full else _meant(key.name, free, known),
+            fixes=() if findings.full else _slip(key, free, known, taken),
         )
+
+
+def _slip(key: Key, free: Collection[str], known: Collection[str], taken: Collection[str]) -> tuple[Fix, ...]:
+    return renamed(key.span, key.name, free) or renamed(key.span, key.name, known, taken=taken)
+
+
+def _meant(name: str, free: Collection[str], known: Collection[str]) -> str | None:
+    """What to write in place of a key: one that is free or, where none is near, one that stands there too."""
+    again = nearest(name, known) if nearest(name, free) is None else None
+    return suggestion(name, [again] if again else free, what="keys")
 
 
 def as_ref(node: Node) -> Ref | None:

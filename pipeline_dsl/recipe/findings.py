@@ -6,16 +6,18 @@ from pipeline_dsl.diagnostics import Diagnostic, Fix, Related, Severity, Span
 from pipeline_dsl.recipe.codes import ABSENCES, Code
 from pipeline_dsl.syntax.codes import Code as NotationCode
 from pipeline_dsl.syntax.findings import MAX_FINDINGS
+from pipeline_dsl.syntax.nodes import Node, Scalar, Style
 
 
 class Findings:
     """What was found so far. It grows while one recipe is read and is not kept after that.
 
     One code at one place is one finding, the first: a block that ``like`` copies is read more than once.
-    ``about`` tells apart what differs all the same.
+    ``about`` tells apart what differs all the same. ``around``: what is reported as wrong by somebody else.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, around: tuple[Span, ...] = ()) -> None:
+        self._lost = frozenset((span.source.name, span.line) for span in around)
         self._found: dict[object, Diagnostic] = {}
         self.attempts = 0
         """How often something was reported, known things included."""
@@ -27,6 +29,11 @@ class Findings:
     def full(self) -> bool:
         """Whether no more errors are taken."""
         return len(self._found) >= MAX_FINDINGS
+
+    def is_lost(self, node: Node) -> bool:
+        """Whether nothing is left of a block because its statements could not be read, which is told."""
+        empty = isinstance(node, Scalar) and node.style is Style.EMPTY
+        return empty and (node.span.source.name, node.span.line) in self._lost
 
     def error(
         self,

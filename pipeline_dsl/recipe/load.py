@@ -15,7 +15,7 @@ from typing import Final
 
 from pipeline_dsl.diagnostics import Diagnostic, Fix, Related, Source
 from pipeline_dsl.recipe.bind import Circumstances, bind
-from pipeline_dsl.recipe.extends import read_chain
+from pipeline_dsl.recipe.extends import Chain, read_chain
 from pipeline_dsl.recipe.findings import Findings
 from pipeline_dsl.recipe.interpolation import interpolate
 from pipeline_dsl.recipe.likes import apply_likes
@@ -39,6 +39,8 @@ class Loaded:
     sources: tuple[Source, ...]
     """Every text that was read, secrets blotted out."""
     origins: Origins
+    chain: Chain | None = None
+    """The texts as they were read."""
 
 
 def load_recipe(
@@ -59,6 +61,32 @@ def load_recipe(
     chain = read_chain(path, findings, source, texts)
     if chain is None:
         return Loaded(recipe=None, diagnostics=findings.all(), sources=(), origins=Origins())
+    return _resolved(path, chain, findings, profile, sets, environment)
+
+
+def under_profile(
+    path: str,
+    chain: Chain,
+    profile: str,
+    *,
+    sets: Sequence[str] = (),
+    environment: Variables[str, str] = _NO_VARIABLES,
+) -> Loaded:
+    """Read texts that were read already under another profile; what was told of them is not told again."""
+    findings = Findings()
+    findings.broken += chain.broken
+    return _resolved(path, chain, findings, profile, sets, environment)
+
+
+def _resolved(
+    path: str,
+    chain: Chain,
+    findings: Findings,
+    profile: str | None,
+    sets: Sequence[str],
+    environment: Variables[str, str],
+) -> Loaded:
+    """Lay everything over the texts and make a recipe of what comes of it."""
     tree = _stacked([layer.node for layer in chain.layers if isinstance(layer.node, Mapping)])
     chosen = apply_profile(tree, profile, findings)
     overridden = apply_sets(chosen.tree, tuple(sets), findings)
@@ -72,7 +100,7 @@ def load_recipe(
     )
     broken = (*findings.broken, *filled.broken)
     around = Circumstances(path=path, profile=chosen.name, profiles=chosen.names, broken=broken)
-    bound = Findings()
+    bound = Findings(broken)
     recipe = bind(filled.tree, around, bound)
     findings.extend(tuple(d for d in bound.all() if not (d.span and d.span.overlaps(broken))))
     found = findings.all() if chain.whole else findings.present()
@@ -81,6 +109,7 @@ def load_recipe(
         diagnostics=tuple(redacted(d, origins) for d in found),
         sources=(*chain.sources, *chosen.sources, *overridden.sources),
         origins=origins,
+        chain=chain,
     )
 
 

@@ -101,6 +101,8 @@ class StackEntry:
     adapter: Ref
     role: Role
     span: Span
+    role_span: Span
+    """Of the role alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +116,8 @@ class MixEntry:
     limit: int | None
     repeat: int
     span: Span
+    weight_span: Span
+    """Of the weight alone; of the row where it is the default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from pipeline_dsl.recipe.names import BASE_ROW, check_name
 from pipeline_dsl.recipe.refs import Ref
 from pipeline_dsl.recipe.rows import read_rows
 from pipeline_dsl.recipe.stages import read_stages
-from pipeline_dsl.recipe.suggest import renamed, suggestion
+from pipeline_dsl.recipe.suggest import nearest, renamed, suggestion
 from pipeline_dsl.recipe.uses import use_block, use_value
 from pipeline_dsl.recipe.values import kind_of
 from pipeline_dsl.recipe.when import read_condition
@@ -84,24 +84,32 @@ def _stack(fields: Fields, name: Ref) -> tuple[StackEntry, ...]:
         if row.node("role") is None:
             row.missing("role", f"one of {', '.join(ROLES)}")
         chosen = next((known for known in ROLES if known == role), None)
-        if adapter and chosen:
-            found.append(StackEntry(adapter=adapter, role=chosen, span=row.span))
+        node = row.node("role")
+        if adapter and chosen and node:
+            found.append(StackEntry(adapter=adapter, role=chosen, span=row.span, role_span=node.span))
     if fields.findings.attempts == before and not any(e.role in TRAINED for e in found):
-        _trains_nothing(fields, name)
+        _trains_nothing(fields, name, found)
     return tuple(found)
 
 
-def _trains_nothing(fields: Fields, name: Ref) -> None:
+def _trains_nothing(fields: Fields, name: Ref, rows: list[StackEntry]) -> None:
     """Report a phase without an adapter to train, unless it lacks a part that is reported already."""
-    if LIKE in fields.entries:
+    if LIKE in fields.entries or _misspelt(fields, "stack"):
         return
     stack = fields.entries.get("stack")
+    place = rows[-1].adapter.span if rows else stack.key.span if stack else name.span
     fields.findings.error(
         Code.TRAINS_NOTHING,
         f"phase `{name.name}` trains nothing" + ("" if stack else ": it has no `stack`"),
-        stack.key.span if stack else name.span,
+        place,
         help="give one adapter of its stack the role `train` (made new) or `continue` (trained on)",
     )
+
+
+def _misspelt(fields: Fields, name: str) -> bool:
+    """Whether a key that is not there is one of the unknown ones, which is reported already."""
+    unknown = [key for key in fields.entries if key not in PHASE_KEYS]
+    return name not in fields.entries and any(nearest(key, PHASE_KEYS) == name for key in unknown)
 
 
 def _mix(fields: Fields, name: Ref) -> tuple[MixEntry, ...]:
@@ -113,11 +121,19 @@ def _mix(fields: Fields, name: Ref) -> tuple[MixEntry, ...]:
         weight = row.number("weight") if row.node("weight") is not None else 1.0
         limit, repeat = row.whole("limit", least=1), row.whole("repeat", least=1)
         if data and template and weight is not None:
+            node = row.node("weight")
             entry = MixEntry(
-                data=data, template=template, weight=weight, limit=limit, repeat=repeat or 1, span=row.span
+                data=data,
+                template=template,
+                weight=weight,
+                limit=limit,
+                repeat=repeat or 1,
+                span=row.span,
+                weight_span=node.span if node else row.span,
             )
             found.append(entry)
-    if not found and fields.findings.attempts == before and LIKE not in fields.entries:
+    missing = LIKE not in fields.entries and not _misspelt(fields, "mix")
+    if not found and fields.findings.attempts == before and missing:
         mix = fields.entries.get("mix")
         fields.findings.error(
             Code.NO_DATA,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from pipeline_dsl.diagnostics import Fix
+from pipeline_dsl.diagnostics import Fix, Span
 from pipeline_dsl.syntax.nodes import Node, Scalar, Style
 from pipeline_dsl.syntax.repairs import quote_around, write
 
@@ -53,6 +53,12 @@ def respelt(node: Node, *readings: Reading) -> tuple[Fix, ...]:
         return ()
     found = next((value for read in readings if (value := read(inside.strip())) is not None), None)
     return (write(node.span, found, safe=True),) if found is not None and found != written else ()
+
+
+def without_sign(span: Span) -> tuple[Fix, ...]:
+    """The fix that takes the minus off a number; whether it was a slip is not certain."""
+    positive = span.text[1:]
+    return (write(span, positive),) if span.text[:1] == "-" and _NUMBER.fullmatch(positive) else ()
 
 
 def as_text(node: Node) -> tuple[Fix, ...]:

@@ -60,7 +60,8 @@ class Builder:
                 return Mapping(self._entries(part.children), self._bracketed(part))
             case "mapping":
                 entries = self._entries(part.children)
-                return Mapping(entries, _around([entry.span for entry in entries]))
+                damaged = [self._line(tree) for tree in part.children if _is_damaged(tree)]
+                return Mapping(entries, _around([*(entry.span for entry in entries), *damaged]))
             case "values":
                 items = tuple(self.value(p) for p in self._readable(part.children))
             case "items":
@@ -228,11 +229,21 @@ class Builder:
         assert isinstance(last, Token)  # noqa: S101 - as above
         return self._span(first, last)
 
-    def _first(self, tree: Tree[Token]) -> int:
-        part: Part = tree
+    def _line(self, part: Part) -> Span:
+        """From the start of a statement that could not be read to the end of its line."""
+        start = self._first(part)
+        end = self.source.text.find("\n", start)
+        return Span(self.source, start, end if end >= 0 else len(self.source.text))
+
+    def _first(self, tree: Part) -> int:
+        part = tree
         while isinstance(part, Tree):
             part = part.children[0]
         return part.start_pos or 0
+
+
+def _is_damaged(part: Part) -> bool:
+    return isinstance(part, Tree) and part.data in {"bad", "junk"}
 
 
 def _inner(tree: Tree[Token]) -> Iterable[Part]:

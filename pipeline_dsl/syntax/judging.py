@@ -52,6 +52,12 @@ class LineJudge:
         if found:
             raise bad_key(line[: found.start()].rstrip(), start, found[0])
 
+    def refuse_header(self, start: int) -> None:
+        """Refuse a lone word with a block under it: no value can have one, so that its colon is missing."""
+        line = self._without_comment(start).strip()
+        if t.KEY_ALONE.fullmatch(line) and self._next_is_deeper(start):
+            raise missing_colon(line, start)
+
     def lone_value(self, level: Level, start: int) -> Mistake:
         """The mistake of a line that is no entry in a block of entries."""
         self.refuse_key_like(start)

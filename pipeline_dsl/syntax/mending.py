@@ -56,14 +56,14 @@ def section_as_block(text: str, name: str, start: int, end: int) -> tuple[Repair
 
 
 def moved_block(text: str, line: int, width: int, wanted: int) -> tuple[Repair, ...]:
-    """Move a line, and those after it that are indented as deep, from one width to another one."""
+    """Move a line, and those right after it of the same width, from one width to another one."""
     changes = []
     for at in (line, *_line_starts(text, line)):
         gap = t.INDENT.match(text, at)
         found = gap.end() - at if gap else 0
         if t.BLANK.match(text, at):
             continue
-        if found < width or '"""' in text[at : _line_end(text, at)]:
+        if found != width or '"""' in text[at : _line_end(text, at)]:
             break
         more = wanted - width
         sign = text[at] if found else " "

@@ -45,6 +45,7 @@ class StatementScanner:
             level.holds = Holds.ENTRIES
             raise self.judge.lone_value(level, start)
         self.judge.refuse_key_like(start)
+        self.judge.refuse_header(start)
         self.judge.agree(level, Holds.VALUES, start, scanner.line_end(start))
         return self.scan_value()
 

@@ -162,6 +162,7 @@ def test_json_has_places_and_ends():
         "related": [
             {"message": "first here", "file": "a.sdn", "line": 1, "column": 1, "end_line": 1, "end_column": 7}
         ],
+        "fixes": [],
     }
     assert data["diagnostics"][1]["line"] is None
 

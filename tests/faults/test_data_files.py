@@ -28,9 +28,8 @@ def refuses(bench, recipe):
     def check(content, code, *, says="", name="data.jsonl", use="jsonl", line=None, **more):
         files = {} if content is None else {name: content}
         text = recipe.replace(USE, f"{{use: {use}, path: {name}}}")
-        found = bench.refuses(
-            text, code=code, says=says, exit_code=3, within=5, files=files, at="r.sdn:7:18", **more
-        )
+        at = f"r.sdn:7:{len('    texts: {use: , path: ') + len(use) + 1}"
+        found = bench.refuses(text, code=code, says=says, exit_code=3, within=5, files=files, at=at, **more)
         assert SECRET not in str(found)
         place = f"{bench.folder / name}" + (f":{line}" if line else "")
         assert f"({place})" in found["message"]
@@ -58,7 +57,7 @@ def test_fault_21_a_missing_file_is_refused(refuses, use):
 def test_fault_21_an_address_that_nothing_here_can_fetch_is_the_machine_s_fault(bench, recipe, monkeypatch):
     monkeypatch.setitem(sys.modules, "s3fs", None)  # as if it were not installed
     text = recipe.replace("path: texts.jsonl", 'path: "s3://box/texts.jsonl"')
-    found = bench.refuses(text, code="MR600", exit_code=5, says="`s3://` needs s3fs", at="r.sdn:7:18")
+    found = bench.refuses(text, code="MR600", exit_code=5, says="`s3://` needs s3fs", at="r.sdn:7:31")
     assert found["help"] == "pip install s3fs"
 
 

@@ -51,7 +51,7 @@ def test_the_parts_of_a_plan_are_the_rows_of_the_data(desk, recipe, installed):
 def test_data_that_nothing_refers_to_is_checked_and_not_planned(desk, recipe):
     more = recipe.replace(TERMS, TERMS + "\n    more: {use: jsonl, path: more.jsonl}")
     finding = desk.check(more).only()
-    assert (finding.code, finding.span.text) == ("MR501", "jsonl")
+    assert (finding.code, finding.span.text) == ("MR501", "more.jsonl")
     desk.rows("more.jsonl", [{"a": 1}])
     assert "more" not in desk.plan(more).data
 

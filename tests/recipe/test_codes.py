@@ -117,7 +117,7 @@ CASES: dict[Code, Wrong] = {
     ),
     Code.NO_PHASE: Wrong(PHASES, "phases:\n", "phases", "the recipe has no phase"),
     Code.PHASE_CYCLE: Wrong("    one:\n", "    one:\n        after: two\n", "two", "one -> two -> one"),
-    Code.TRAINS_NOTHING: Wrong("            b, train\n", "", "stack", "phase `two` trains nothing"),
+    Code.TRAINS_NOTHING: Wrong("            b, train\n", "", "a", "phase `two` trains nothing"),
     Code.NO_DATA: Wrong(
         "        mix |data, template, weight|\n            d, plain, 1\n",
         "",
