@@ -11,6 +11,7 @@ from pipeline_dsl.language_server.catalogs import NOT_LOADED, Catalogs
 from pipeline_dsl.language_server.vocabulary import Vocabulary
 from pipeline_dsl.plan.check import check_recipe
 from pipeline_dsl.plan.model import Plan
+from pipeline_dsl.plan.profiles import OtherProfiles
 from pipeline_dsl.recipe.load import Loaded, load_recipe, redacted
 
 
@@ -42,7 +43,10 @@ def analyse(
     plan, found = None, loaded.diagnostics
     if loaded.recipe is not None:
         plan, more = check_recipe(loaded.recipe, catalog)
-        found = (*found, *(_without_alarm(redacted(d, loaded.origins)) for d in more))
+        found = (*found, *(redacted(d, loaded.origins) for d in more))
+        others = OtherProfiles(loaded=loaded, catalog=catalog, environment=environment)
+        found = (*found, *others.findings(found))
+    found = tuple(_without_alarm(one) for one in found)
     files = frozenset({os.path.realpath(path), *(os.path.realpath(s.name) for s in loaded.sources)})
     return Analysis(
         path=path,

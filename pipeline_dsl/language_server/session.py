@@ -191,7 +191,7 @@ class Session:
         before = self._told.pop(root, {})
         if found:
             self._told[root] = found
-        for file in {*before, *found}:
+        for file in sorted({*before, *found}, key=lambda name: (name == root, name)):
             every = [d for told in self._told.values() for d in told.get(file, ())]
             self._publish(self.files.uri(file), _once(every), self._version(file))
 

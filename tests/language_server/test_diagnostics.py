@@ -107,6 +107,15 @@ def test_findings_in_an_extended_file_stand_there_and_go_when_it_is_mended(edito
     editor.until(lambda: not editor.published[there].diagnostics)
 
 
+def test_a_profile_that_is_not_chosen_is_checked_too(editor, folder):
+    text = f"{SMALL}profiles:\n    작은: {{}}\n    big:\n        train: {{batch_siz: 64}}\n"
+    uri = editor.write(folder / "profiles.sdn", text)
+    (found,) = editor.findings(uri)
+    assert found.range.start.line == text.count("\n") - 1
+    assert "under the profile `big`" in found.message
+    editor.close(uri)
+
+
 def test_a_second_place_is_related_information(editor, folder):
     uri = editor.write(folder / "twice.sdn", f"{SMALL}seed: 1\nseed: 2\n")
     (found,) = editor.findings(uri)
