@@ -34,7 +34,7 @@ class RecipeServer(LanguageServer):
     def __init__(self, around: Surroundings) -> None:
         kind = lsp.TextDocumentSyncKind.Full
         super().__init__("medrecipe", __version__, kind, protocol_cls=_Protocol)
-        self.session = Session(around, self._publish)
+        self.session = Session(around, self._publish, self._say)
         self.ended = False
         """Whether the client has asked for the end."""
 
@@ -48,7 +48,11 @@ class RecipeServer(LanguageServer):
         if getattr(error, "code", None) == lsp.LSPErrorCodes.RequestFailed.value:
             return  # refused, which the answer says
         _LOG.error("%s: %s", getattr(source, "__name__", source), error)
-        self.window_log_message(lsp.LogMessageParams(lsp.MessageType.Error, f"medrecipe: {error}"))
+        self._say(str(error))
+
+    def _say(self, text: str) -> None:
+        """Write a line into the editor's log."""
+        self.window_log_message(lsp.LogMessageParams(lsp.MessageType.Error, f"medrecipe: {text}"))
 
 
 def make_server(around: Surroundings) -> RecipeServer:

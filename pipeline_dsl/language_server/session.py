@@ -56,12 +56,13 @@ class Surroundings:
 class Session:
     """Keeps documents, has them analysed one after the other in a thread, publishes what is found."""
 
-    def __init__(self, around: Surroundings, publish: Publish) -> None:
+    def __init__(self, around: Surroundings, publish: Publish, say: Callable[[str], None]) -> None:
         self.files = Files()
         self.documents: dict[str, Document] = {}
         self.folder: str | None = None
         self._around = around
         self._publish = publish
+        self._say = say
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="analysis")
         self._lock = asyncio.Lock()
         self._waiting: dict[str, asyncio.TimerHandle] = {}
@@ -167,7 +168,8 @@ class Session:
     def _finished(self, task: asyncio.Task[Analysis | None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            _LOG.error("a recipe could not be analysed", exc_info=error)
+            _LOG.error("a recipe could not be checked", exc_info=error)
+            self._say(f"a recipe could not be checked: {type(error).__name__}: {error}")
 
     def _keep(self, document: Document, found: Analysis) -> None:
         if self._roots.get(document.real) != found.root:

@@ -42,8 +42,10 @@ class Editor:
                 self.news.notify_all()
 
         @client.feature(lsp.WINDOW_LOG_MESSAGE)
-        def logged(params: lsp.LogMessageParams) -> None:
-            self.log.append(params.message)
+        async def logged(params: lsp.LogMessageParams) -> None:
+            async with self.news:
+                self.log.append(params.message)
+                self.news.notify_all()
 
         await client.start_io(sys.executable, "-m", "pipeline_dsl.cli.main", "lsp", *arguments)
         general = lsp.GeneralClientCapabilities(position_encodings=encodings)
