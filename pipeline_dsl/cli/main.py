@@ -29,6 +29,7 @@ _SECTIONS = (
             Listed("import", "Turn a training config of another tool into a recipe.", "import_recipe"),
             Listed("fmt", "Write recipes in their normal form."),
             Listed("sdn", "Read and change the notation that recipes are written in."),
+            Listed("lsp", "Answer an editor: mistakes as you type, completion, hover."),
         ),
     ),
     Section(

@@ -11,13 +11,13 @@ from jsonschema import Draft202012Validator
 from pipeline_dsl.api.events import EVENTS
 from pipeline_dsl.api.providers import DATA_WORDS
 from pipeline_dsl.cli.exported import exported
-from pipeline_dsl.cli.recipe_schema import recipe_schema
 from pipeline_dsl.cli.record_schema import record_schema
 from pipeline_dsl.cli.schema import schema_text
 from pipeline_dsl.recipe.bind import TASK_COLUMNS, TOP_KEYS
 from pipeline_dsl.recipe.contracts import RETAIN_COLUMNS
 from pipeline_dsl.recipe.load import load_recipe, resolved
 from pipeline_dsl.recipe.phases import HOOK_COLUMNS, MIX_COLUMNS, PHASE_KEYS, STACK_COLUMNS
+from pipeline_dsl.recipe.schema import recipe_schema
 from pipeline_dsl.recipe.stages import STAGE_COLUMNS
 from pipeline_dsl.registry import build_catalog, installed_plugins
 from pipeline_dsl.syntax.machine import read_record

@@ -1,7 +1,7 @@
 """The JSON Schema of a recipe, as ``medrecipe sdn to-json`` prints one.
 
-With a catalog it holds ``use`` to the installed names and the keys beside it to the options of that provider;
-without one, both are left open.
+With the definitions of providers it holds ``use`` to their names and the keys beside it to the options of that one;
+without them, both are left open.
 """
 
 from __future__ import annotations
@@ -11,13 +11,10 @@ from typing import Any
 
 from pipeline_dsl.api.events import EVENTS
 from pipeline_dsl.api.providers import Kind
-from pipeline_dsl.cli.provider_schema import definitions
-from pipeline_dsl.cli.record_schema import DIALECT
 from pipeline_dsl.recipe.contracts import OTHERWISE
 from pipeline_dsl.recipe.data import PII
 from pipeline_dsl.recipe.phases import ROLES
 from pipeline_dsl.recipe.profiles import READ_EARLY
-from pipeline_dsl.registry import Catalog
 
 Json = dict[str, Any]
 
@@ -27,18 +24,21 @@ _NUMBER: Json = {"type": ["number", "null"]}
 _USE: Json = {"$ref": "#/$defs/use"}
 
 
-def recipe_schema(catalog: Catalog | None = None) -> Json:
-    """Return the schema of a whole recipe, for the plugins of a catalog or for any."""
-    closed = catalog is not None
+def recipe_schema(providers: Mapping[str, Json] | None = None) -> Json:
+    """Return the schema of a whole recipe.
+
+    Args:
+        providers: definitions ``options_KIND`` and ``use_KIND`` of every kind; None leaves them open.
+    """
+    closed = providers is not None
     overlay = {name: part for name, part in _top(closed=closed).items() if name not in READ_EARLY}
     return {
-        "$schema": DIALECT,
         "title": "A medrecipe recipe",
         "description": "What to train, on what, in which order; after reading the notation as JSON.",
         "$defs": {
             "use": _use(),
             "overlay": {**_closed(overlay, required=()), "type": ["object", "null"]},
-            **(definitions(catalog) if catalog is not None else {}),
+            **(providers or {}),
         },
         **_closed(_top(closed=closed), required=()),
     }
@@ -81,41 +81,79 @@ def _top(*, closed: bool) -> dict[str, Json]:
 
 
 def _phase(*, closed: bool) -> dict[str, Json]:
-    stack = {"adapter": _TEXT, "role": {"enum": list(ROLES)}}
-    template = _used(Kind.TEMPLATE, closed=closed)
-    mix = {"data": _TEXT, "template": template, "weight": _NUMBER, "limit": _whole(1), "repeat": _whole(1)}
-    bound = {"type": ["number", "string", "null"]}
-    retain = {
-        "task": _TEXT,
-        "keep": bound,
-        "drop": bound,
-        "rise": bound,
-        "otherwise": {"enum": [*OTHERWISE, None]},
-    }
-    stages = {
-        "stage": _TEXT,
-        "template": {"anyOf": [template, {"type": "null"}]},
-        "samples": _whole(1),
-        "until": {"type": ["string", "null"]},
-        "at_most": {"type": ["number", "null"], "exclusiveMinimum": 0},
-    }
     return {
         "after": _described(_one_or_many(_TEXT), "phases that have to come before"),
         "task": _described(_TEXT, "the task that this phase is meant to teach"),
-        "stack": _described(_rows(stack, ("role",)), "adapters from bottom to top, each with its role"),
-        "mix": _described(_rows(mix, ("template",)), "weighted sources of training samples"),
-        "stages": _described(_rows(stages, ()), "trainings of which it consists, one after the other"),
+        "stack": _described(_rows(_stack(), ("role",)), "adapters from bottom to top, each with its role"),
+        "mix": _described(_rows(_mix(closed=closed), ("template",)), "weighted sources of training samples"),
+        "stages": _described(
+            _rows(_stages(closed=closed), ()), "trainings of which it consists, one after the other"
+        ),
         "train": _described(_of(Kind.TRAINER, closed=closed), "training options, laid over the recipe's"),
-        "retain": _described(_rows(retain, ()), "what the phase may not lose"),
+        "retain": _described(_rows(_retain(), ()), "what the phase may not lose"),
         "hooks": _described(_rows(_hook(closed=closed), ("on", "do")), "actions bound to events"),
         "seed": _described({"type": "integer", "minimum": 0}, "instead of the recipe's"),
         "like": _LIKE,
     }
 
 
+def _stack() -> dict[str, Json]:
+    return {
+        "adapter": _described(_TEXT, "the adapter, a name in `adapters`"),
+        "role": _described(
+            {"enum": list(ROLES)},
+            "train makes it new, continue trains it on, freeze keeps it as it is, merge folds it in",
+        ),
+    }
+
+
+def _mix(*, closed: bool) -> dict[str, Json]:
+    return {
+        "data": _described(_TEXT, "a source in `data`, or a part of one"),
+        "template": _described(
+            _used(Kind.TEMPLATE, closed=closed), "what makes a prompt and a completion of a row"
+        ),
+        "weight": _described(_NUMBER, "its share beside the others; 1 by default"),
+        "limit": _described(_whole(1), "rows; all by default"),
+        "repeat": _described(_whole(1), "how often its samples count; 1 by default"),
+    }
+
+
+def _retain() -> dict[str, Json]:
+    bound = {"type": ["number", "string", "null"]}
+    return {
+        "task": _described(_TEXT, "the task whose score is held, a name in `tasks`"),
+        "keep": _described(bound, "the least share of the best score before: 0.98 or 98%"),
+        "drop": _described(bound, "the largest loss against the best score before, in its unit"),
+        "rise": _described(bound, "the largest relative rise of a score that should be low: 5%"),
+        "otherwise": _described({"enum": [*OTHERWISE, None]}, "what a broken contract does; warn by default"),
+    }
+
+
+def _stages(*, closed: bool) -> dict[str, Json]:
+    return {
+        "stage": _described(_TEXT, "the stage's name"),
+        "template": _described(
+            {"anyOf": [_used(Kind.TEMPLATE, closed=closed), {"type": "null"}]},
+            "instead of the main source's own",
+        ),
+        "samples": _described(_whole(1), "rows of the main source; all by default"),
+        "until": _described({"type": ["string", "null"]}, "a condition on scores that ends the stage"),
+        "at_most": _described(
+            {"type": ["number", "null"], "exclusiveMinimum": 0},
+            "below 1 a share of the phase's steps, else steps",
+        ),
+    }
+
+
 def _task(*, closed: bool) -> dict[str, Json]:
-    template, metric = _used(Kind.TEMPLATE, closed=closed), _used(Kind.METRIC, closed=closed)
-    return {"task": _TEXT, "data": _TEXT, "template": template, "metric": metric, "limit": _whole(1)}
+    return {
+        "task": _described(_TEXT, "the task's name"),
+        "data": _described(_TEXT, "a source in `data`, or a part of one"),
+        "template": _described(_used(Kind.TEMPLATE, closed=closed), "what makes a question of a row"),
+        "metric": _described(_used(Kind.METRIC, closed=closed), "what scores the answers"),
+        "limit": _described(_whole(1), "rows; all by default"),
+    }
 
 
 def _data(*, closed: bool) -> Json:
@@ -139,8 +177,15 @@ def _data(*, closed: bool) -> Json:
 
 
 def _hook(*, closed: bool) -> dict[str, Json]:
-    names, do = [event.name for event in EVENTS], _used(Kind.ACTION, closed=closed)
-    return {"on": {"enum": names}, "every": _whole(1), "when": {"type": ["string", "null"]}, "do": do}
+    names = [event.name for event in EVENTS]
+    return {
+        "on": _described({"enum": names}, "the event at which it acts"),
+        "every": _described(
+            _whole(1), "acts when the count of the event in this phase is a multiple; 1 by default"
+        ),
+        "when": _described({"type": ["string", "null"]}, "a condition that has to hold; always by default"),
+        "do": _described(_used(Kind.ACTION, closed=closed), "the action"),
+    }
 
 
 def _use() -> Json:
