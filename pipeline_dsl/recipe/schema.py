@@ -1,7 +1,7 @@
 """The JSON Schema of a recipe, as ``medrecipe sdn to-json`` prints one.
 
-With the definitions of providers it holds ``use`` to their names and the keys beside it to the options of that one;
-without them, both are left open.
+With the definitions of providers it holds ``use`` to their names and the keys beside it to the options of
+that one; without them, both are left open.
 """
 
 from __future__ import annotations
