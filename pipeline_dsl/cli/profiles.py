@@ -56,7 +56,7 @@ def _under(profile: str, prepared: Prepared, choices: Choices) -> Iterator[Diagn
     loaded = under_profile(path, chain, profile, sets=choices.sets, environment=os.environ)
     yield from loaded.diagnostics
     if loaded.recipe is not None:
-        _, found = check_recipe(loaded.recipe, catalog, device=choices.device)
+        _, found = check_recipe(loaded.recipe, catalog, device=choices.device, with_data=False)
         yield from (redacted(one, loaded.origins) for one in found)
 
 
