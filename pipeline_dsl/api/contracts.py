@@ -95,7 +95,8 @@ class Model(Protocol):
 
     One that can add tokens to its vocabulary has a method more, after ``prepare``:
     ``fertility(samples) -> Fertility | None``, None where it adds none. One that knows its licence has
-    ``licence() -> Licence | None``.
+    ``licence() -> Licence | None``. One that knows its linear layers without its files has
+    ``layers() -> Sequence[str] | None``, the last parts of their names: ``check`` asks it.
     """
 
     quantisation: str
@@ -135,7 +136,9 @@ class Adapter(Protocol):
     What more it can do once its adapters are trained is in ``trained``: ``Sharing``, ``Folding``.
 
     One that does not bear every stack has a method more, asked of the topmost layer before anything is done:
-    ``verify_stack(layers) -> None``, ModelError for a stack that cannot be built.
+    ``verify_stack(layers) -> None``, ModelError for a stack that cannot be built. One that is told which
+    layers to sit on has ``missed_layers(layers) -> Sequence[str]``: those that are not among a model's
+    ``layers()``.
     """
 
     def count(self, shape: ModelShape) -> int:

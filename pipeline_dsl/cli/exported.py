@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline_dsl.api.options import schema_of
 from pipeline_dsl.cli.file_schemas import EXPORT_MANIFEST, METADATA, STACK_MANIFEST, metrics_record
+from pipeline_dsl.cli.provider_schema import definitions
 from pipeline_dsl.cli.record_schema import DIALECT, record_schema
 from pipeline_dsl.plan.model import Plan
 from pipeline_dsl.recipe.schema import recipe_schema
@@ -18,7 +19,7 @@ Json = dict[str, Any]
 def exported(catalog: Catalog) -> Mapping[str, Json]:
     """Return every schema: of files that programs read or write, and of all providers' options."""
     files = {
-        "recipe.json": {"$schema": DIALECT} | recipe_schema(),
+        "recipe.json": {"$schema": DIALECT} | recipe_schema(definitions(catalog)),
         "plan.json": record_schema(Plan, "A medrecipe plan: plan.json of a run"),
         "run-metadata.json": METADATA,
         "metrics-record.json": metrics_record(),

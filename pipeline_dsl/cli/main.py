@@ -49,7 +49,7 @@ _SECTIONS = (
         (
             Listed("explain", "Explain a code such as MR402, with a wrong and a right example."),
             Listed("plugins", "List what the installed plugins offer."),
-            Listed("schema", "Write the JSON Schemas of recipes, plans, runs and options."),
+            Listed("schema", "Print the JSON Schema of recipes, or write all schemas."),
         ),
     ),
 )

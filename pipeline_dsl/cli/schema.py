@@ -13,31 +13,36 @@ from pipeline_dsl.cli.figures import counted
 from pipeline_dsl.cli.options import plugin_option
 from pipeline_dsl.registry import build_catalog
 
-_HELP = """Write the JSON Schemas of recipes, plans, runs and options.
+_HELP = """Print the JSON Schema of recipes, or write all schemas.
 
-One file for recipes, plans, a run's metadata, a line of its metrics, an adapter's manifest and that of an
-export, and one for the options of every provider (providers/KIND.NAME.json). All are of the dialect 2020-12.
+What is printed is for a recipe as "medrecipe sdn to-json" gives it, with the names and options of the plugins
+that are installed here. With --write, one file for recipes, plans, a run's metadata, a line of its metrics,
+an adapter's manifest and that of an export, and one for the options of every provider
+(providers/KIND.NAME.json). All are of the dialect 2020-12.
 
 \b
 Examples:
+  medrecipe schema > recipe.schema.json
   medrecipe schema --write schemas/
   medrecipe schema --write /tmp/schemas --plugin ./my_metric.py
 """
 
 
-@click.command("schema", help=_HELP, short_help="Write the JSON Schemas of recipes, plans, runs and options.")
+@click.command("schema", help=_HELP, short_help="Print the JSON Schema of recipes, or write all schemas.")
 @click.option(
     "--write",
     "folder",
-    required=True,
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="The folder to write to; it is made where it is not there.",
+    help="Write all schemas into this folder; it is made where it is not there.",
 )
 @plugin_option
-def command(folder: Path, plugins: tuple[str, ...]) -> None:
-    """Write all schemas."""
+def command(folder: Path | None, plugins: tuple[str, ...]) -> None:
+    """Print the schema of recipes, or write all schemas."""
     schemas = exported(build_catalog(local=plugins))
+    if folder is None:
+        click.echo(schema_text(schemas["recipe.json"]), nl=False)
+        return
     try:
         for name, schema in schemas.items():
             path = folder / name

@@ -102,6 +102,75 @@ def test_a_wrong_recipe_does_not_fit(change):
     assert not Draft202012Validator(SCHEMAS["recipe.json"]).is_valid(change)
 
 
+def as_written(path: Path) -> dict[str, Any]:
+    return plain(parse(read_source(str(path))[0]).root)
+
+
+def typo(data: dict[str, Any], *steps: str, key: str, wrong: str) -> dict[str, Any]:
+    block = data
+    for step in steps:
+        block = block[step]
+    block[wrong] = block.pop(key)
+    return data
+
+
+@pytest.mark.parametrize(
+    ("steps", "key", "wrong"),
+    [
+        ((), "tags", "tagz"),
+        (("data", "exam"), "path", "paht"),
+        (("phases", "mcq"), "stack", "stac"),
+        (("profiles", "tiny"), "train", "trian"),
+        (("profiles", "tiny", "train"), "epochs", "epoch"),
+        (("profiles", "tiny", "model"), "architecture", "architectur"),
+        (("profiles", "27b", "adapters", "korean"), "alpha", "aplha"),
+    ],
+)
+def test_a_misspelt_key_does_not_fit_at_any_depth(steps, key, wrong):
+    validator = Draft202012Validator(SCHEMAS["recipe.json"])
+    data = as_written(ROOT / "recipes" / "medgemma_korean.sdn")
+    if key == "epochs":
+        data["profiles"]["tiny"]["train"]["epochs"] = 3
+    assert validator.is_valid(data)
+    assert not validator.is_valid(typo(data, *steps, key=key, wrong=wrong))
+
+
+@pytest.mark.parametrize(
+    ("change", "fits"),
+    [
+        ({"model": {"use": "causal_lm", "name": "a/b"}}, True),
+        ({"model": {"use": "causal_lm/causal_lm", "name": "a/b"}}, True),
+        ({"model": {"use": "causal_ml", "name": "a/b"}}, False),
+        ({"model": {"use": "embedded", "name": "a/b"}}, False),
+        ({"adapters": {"a": {"use": "lora", "r": 8}}}, True),
+        ({"adapters": {"a": {"use": "lora", "r": "8"}}}, False),
+        ({"adapters": {"a": {"use": "lora", "r": "${seed}"}}}, True),
+        ({"adapters": {"a": {"like": "b", "r": 8}}}, True),
+        ({"adapters": {"a": {"like": "b", "rank": 8}}}, False),
+        ({"hooks": [{"on": "epoch_completed", "do": "evaluate"}]}, True),
+        ({"hooks": [{"on": "epoch_completed", "do": "evaluat"}]}, False),
+        ({"hooks": [{"on": "epoch_completed", "do": {"use": "evaluate", "task": ["a"]}}]}, False),
+        ({"tasks": [{"task": "a", "data": "b", "template": "own", "metric": "perplexity"}]}, True),
+        ({"tasks": [{"task": "a", "data": "b", "template": "own", "metric": "perplexty"}]}, False),
+        ({"data": {"a": {"use": "jsonl", "path": "x", "limit": 5}}}, True),
+        ({"data": {"a": {"use": "jsonl", "path": "x", "delimiter": ","}}}, False),
+        ({"train": {"epochs": 1}}, True),
+        ({"train": {"epochz": 1}}, False),
+    ],
+)
+def test_use_decides_which_options_fit(change, fits):
+    assert Draft202012Validator(SCHEMAS["recipe.json"]).is_valid(change) is fits
+
+
+def test_schema_prints_the_recipe_s_for_the_plugins_that_are_installed(medrecipe, recipe):
+    ours = medrecipe("schema")
+    assert ours.code == 0
+    assert json.loads(ours.out)["title"] == "A medrecipe recipe"
+    assert "fake" not in json.loads(ours.out)["$defs"]["use_adapter"]["anyOf"][0]["enum"]
+    more = json.loads(medrecipe("schema", "--plugin", "fake_plugin.py").out)
+    assert "fake" in more["$defs"]["use_adapter"]["anyOf"][0]["enum"]
+
+
 def test_what_a_run_writes_fits_the_schemas(medrecipe, recipe, tmp_path):
     assert medrecipe("run", "r.sdn").code == 0
     (run,) = (tmp_path / "runs" / "연습").iterdir()

@@ -61,7 +61,7 @@ def test_data_that_nothing_refers_to_is_checked_and_not_planned(desk, recipe):
     [
         ("limt: 3", "MR303", "limt", "source `jsonl` has no option `limt`"),
         ("paht: x", "MR303", "paht", "source `jsonl` has no option `paht`"),
-        ("columns: {english: en}", "MR505", "jsonl", "column `en` is missing in 4 of 4 rows"),
+        ("columns: {english: en}", "MR505", "terms.jsonl", "column `en` is missing in 4 of 4 rows"),
         ("filter: \"englsh == 'x'\"", "MR521", "englsh", "the filter asks for the column `englsh`"),
         ('filter: "english > 3"', "MR523", '"english > 3"', "the column `english` is text"),
     ],
