@@ -1,7 +1,7 @@
 """The JSON Schema of a recipe, as ``medrecipe sdn to-json`` prints one.
 
-With definitions of what the installed plugins offer it holds ``use`` to their names, and the keys beside it to
-the options of that provider; without, both are left open.
+With definitions of what the installed plugins offer ``use`` is held to their names, and the keys beside it
+to the options of that provider; without, both are left open.
 """
 
 from __future__ import annotations
