@@ -69,10 +69,11 @@ def targets(reader: Reader, keys: Keys) -> Said:
 
 
 def look_at_fused(reader: Reader, model: str, adapter: dict[str, Said]) -> None:
-    """Write the one layer that a model of Phi-3's architecture has where a config names several, and say so."""
+    """Write the one layer that Phi-3's architecture has where a config names several, and say so."""
     named = adapter["target_modules"].value
     if isinstance(named, list) and "q_proj" in named and any(word in model.lower() for word in _FUSED):
-        fused = list(dict.fromkeys(_ONE_LAYER.get(name, name) for name in named))
+        names = dict.fromkeys(_ONE_LAYER.get(str(name), str(name)) for name in named)
+        fused: Value = [*names]
         adapter["target_modules"] = replace(adapter["target_modules"], value=fused)
         reader.ledger.look_at(
             "target_modules: Phi-3's architecture has `qkv_proj` in place of q_proj, k_proj and v_proj, and "
