@@ -97,7 +97,8 @@ class Model(Protocol):
     ``fertility(samples) -> Fertility | None``, None where it adds none. One that knows its licence has
     ``licence() -> Licence | None``. One that chooses the number format of its weights has
     ``precision(device) -> Precision``; what it chose stands as its option ``dtype`` in the plan of a run, so
-    that other machines open that run in the same numbers.
+    that other machines open that run in the same numbers. One that knows its linear layers without its files
+    has ``layers() -> Sequence[str] | None``, the last parts of their names: ``check`` asks it.
     """
 
     quantisation: str
@@ -137,7 +138,9 @@ class Adapter(Protocol):
     What more it can do once its adapters are trained is in ``trained``: ``Sharing``, ``Folding``.
 
     One that does not bear every stack has a method more, asked of the topmost layer before anything is done:
-    ``verify_stack(layers) -> None``, ModelError for a stack that cannot be built.
+    ``verify_stack(layers) -> None``, ModelError for a stack that cannot be built. One that is told which
+    layers to sit on has ``missed_layers(layers) -> Sequence[str]``: those that are not among a model's
+    ``layers()``.
     """
 
     def count(self, shape: ModelShape) -> int:

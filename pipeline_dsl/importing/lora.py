@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
 
 from pipeline_dsl.importing.codes import Code
 from pipeline_dsl.importing.draft import Said
@@ -17,6 +20,10 @@ SAVED = (
 NO_TARGET = "the config names none: the attention projections of the architecture are taken"
 _EVERYTHING = ("all-linear", "all", "all_linear")
 _FUSED = ("phi-3", "phi3", "phi-4", "phi4")
+_ONE_LAYER: Final[Mapping[str, str]] = MappingProxyType({
+    "q_proj": "qkv_proj", "k_proj": "qkv_proj", "v_proj": "qkv_proj",
+    "gate_proj": "gate_up_proj", "up_proj": "gate_up_proj",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +69,15 @@ def targets(reader: Reader, keys: Keys) -> Said:
 
 
 def look_at_fused(reader: Reader, model: str, adapter: dict[str, Said]) -> None:
-    """Say that a model of Phi-3's architecture has one layer where a config names three."""
+    """Write the one layer that Phi-3's architecture has where a config names several, and say so."""
     named = adapter["target_modules"].value
     if isinstance(named, list) and "q_proj" in named and any(word in model.lower() for word in _FUSED):
+        names = dict.fromkeys(_ONE_LAYER.get(str(name), str(name)) for name in named)
+        fused: Value = [*names]
+        adapter["target_modules"] = replace(adapter["target_modules"], value=fused)
         reader.ledger.look_at(
             "target_modules: Phi-3's architecture has `qkv_proj` in place of q_proj, k_proj and v_proj, and "
-            "`gate_up_proj` in place of gate_proj and up_proj; a name that matches nothing is an error here"
+            "`gate_up_proj` in place of gate_proj and up_proj; these stand here"
         )
 
 

@@ -12,6 +12,7 @@ from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.plan.data import data_in_use, look, missing_columns
 from pipeline_dsl.plan.model import DataPlan, Plan, ProviderRef, TaskPlan
 from pipeline_dsl.plan.phases import PhaseReader
+from pipeline_dsl.plan.targets import missed_layers
 from pipeline_dsl.recipe.data import block_and_part
 from pipeline_dsl.recipe.model import DataBlock, Declared, Recipe, Task, Use
 from pipeline_dsl.registry import Catalog
@@ -32,7 +33,12 @@ _LOST = frozenset({PlanCode.UNKNOWN_PROVIDER.code, PlanCode.BROKEN_PLUGIN.code})
 
 
 def check_recipe(
-    recipe: Recipe, catalog: Catalog, *, device: str | None = None, max_samples: int | None = None
+    recipe: Recipe,
+    catalog: Catalog,
+    *,
+    device: str | None = None,
+    max_samples: int | None = None,
+    with_data: bool = True,
 ) -> tuple[Plan | None, tuple[Diagnostic, ...]]:
     """Make a plan, or say all that stands in its way.
 
@@ -41,12 +47,15 @@ def check_recipe(
         catalog: the installed plugins, and the recipe's own.
         device: instead of the recipe's.
         max_samples: at most so many rows of every data source, in training and in tasks.
+        with_data: whether to look at files; without, the plan has no data and is of no use.
     """
     desk = _Desk(catalog, recipe.broken)
     desk.plugins(recipe)
     model = desk.one(Kind.MODEL, recipe.model)
     adapters = desk.named(Kind.ADAPTER, recipe.adapters)
-    data = data_in_use(recipe, desk.data(recipe.data, recipe.seed))
+    for finding in missed_layers(model, adapters, recipe.adapters) if model else ():
+        desk.keep(finding)
+    data = data_in_use(recipe, desk.data(recipe.data, recipe.seed, with_data=with_data))
     templates = {t.name.name: t.use for t in recipe.templates}
     desk.named(Kind.TEMPLATE, recipe.templates)
     tasks = [desk.task(task, templates) for task in recipe.tasks]
@@ -137,13 +146,13 @@ class _Desk:
         found = {block.name.name: self.one(kind, block.use) for block in blocks}
         return {name: chosen for name, chosen in found.items() if chosen is not None}
 
-    def data(self, blocks: tuple[DataBlock, ...], seed: int) -> dict[str, DataPlan]:
-        """Choose every source and look at its files and first rows."""
+    def data(self, blocks: tuple[DataBlock, ...], seed: int, *, with_data: bool) -> dict[str, DataPlan]:
+        """Choose every source and, if that is wanted, look at its files and first rows."""
         plans = {}
         views = {block.name.name: block.view for block in blocks if not self._spoilt(block.use)}
         uses = {block.name.name: block.use for block in blocks}
         for name, chosen in self.named(Kind.SOURCE, blocks).items():
-            if name not in views:
+            if name not in views or not with_data:
                 continue
             seen = look(name, chosen, views[name], seed, uses[name])
             self.rows[name] = seen.rows

@@ -26,6 +26,7 @@ class PlanCode(Enum):
     UNTIL_NAME = ("MR425", "a stage's `until` that goes by something else than scores")
     TEST_STEERS = ("MR426", "a test part that decides what is learned")
     MODEL = ("MR450", "the model or adapter cannot be used")
+    TARGETS = ("MR460", "target modules or a pattern that cannot be used")
     DAMAGED_ADAPTER = ("MR466", "an adapter that is not what its manifest says")
     OTHER_BASE = ("MR467", "a base or adapter that is not the one this was made on")
     OTHER_VERSION = ("MR468", "a record of a run that this version cannot read")

@@ -14,7 +14,7 @@ from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.recipe.model import Use
 from pipeline_dsl.recipe.respelling import as_text, flag, nothing, number, respelt, whole, without_sign
 from pipeline_dsl.recipe.spelling import as_spelt_on_disk
-from pipeline_dsl.recipe.suggest import nearest, renamed
+from pipeline_dsl.recipe.suggest import beside, nearest, renamed
 from pipeline_dsl.syntax.findings import MAX_FINDINGS
 from pipeline_dsl.syntax.nodes import Entry, Mapping, Node, Scalar, Sequence, Table, TypedTable, plain
 from pipeline_dsl.syntax.repairs import write
@@ -73,7 +73,9 @@ def _unknown(use: Use, known: Json, title: str) -> Iterator[Diagnostic]:
             message=f"{title} has no option `{entry.key.name}`",
             span=entry.key.span,
             help=f"did you mean `{near}`?" if near else f"its options are: {listing}{also}",
-            fixes=renamed(entry.key.span, entry.key.name, (*known, *use.words), taken=use.options.names()),
+            fixes=renamed(
+                entry.key.span, entry.key.name, (*known, *use.words), taken=beside(entry.key, use.options)
+            ),
         )
 
 

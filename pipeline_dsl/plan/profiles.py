@@ -49,7 +49,7 @@ class OtherProfiles:
         loaded = under_profile(recipe.path, chain, profile, sets=self.sets, environment=self.environment)
         yield from loaded.diagnostics
         if loaded.recipe is not None:
-            _, found = check_recipe(loaded.recipe, self.catalog, device=self.device)
+            _, found = check_recipe(loaded.recipe, self.catalog, device=self.device, with_data=False)
             yield from (redacted(one, loaded.origins) for one in found)
 
 

@@ -10,7 +10,7 @@ from pipeline_dsl.recipe.codes import Code
 from pipeline_dsl.recipe.findings import Findings
 from pipeline_dsl.recipe.refs import Ref
 from pipeline_dsl.recipe.respelling import as_text, number, respelt, whole, without_sign
-from pipeline_dsl.recipe.suggest import nearest, renamed, suggestion
+from pipeline_dsl.recipe.suggest import beside, nearest, renamed, suggestion
 from pipeline_dsl.recipe.values import kind_of
 from pipeline_dsl.syntax.names import normal
 from pipeline_dsl.syntax.nodes import Entry, Key, Mapping, Node, Scalar, Sequence
@@ -170,7 +170,6 @@ def check_keys(block: Mapping, where: str, known: Collection[str], findings: Fin
     names = frozenset(known)
     unknown = [entry.key for entry in block.entries if entry.key.name not in names]
     free = [n for n in known if block.get(n) is None] if unknown else []
-    taken = frozenset(block.names()) if unknown else frozenset()
     inside = f"in `{where}`" if where else "at the top of a recipe"
     for key in unknown:
         findings.error(
@@ -178,7 +177,7 @@ def check_keys(block: Mapping, where: str, known: Collection[str], findings: Fin
             f"`{key.name}` is not a key {inside}",
             key.span,
             help=None if findings.full else _meant(key.name, free, known),
-            fixes=() if findings.full else _slip(key, free, known, taken),
+            fixes=() if findings.full else _slip(key, free, known, beside(key, block)),
         )
 
 

@@ -1,7 +1,7 @@
 """The JSON Schema of a recipe, as ``medrecipe sdn to-json`` prints one.
 
-With the definitions of providers it holds ``use`` to their names and the keys beside it to the options of
-that one; without them, both are left open.
+With definitions of what the installed plugins offer ``use`` is held to their names, and the keys beside it
+to the options of that provider; without, both are left open.
 """
 
 from __future__ import annotations
@@ -24,13 +24,9 @@ _NUMBER: Json = {"type": ["number", "null"]}
 _USE: Json = {"$ref": "#/$defs/use"}
 
 
-def recipe_schema(providers: Mapping[str, Json] | None = None) -> Json:
-    """Return the schema of a whole recipe.
-
-    Args:
-        providers: definitions ``options_KIND`` and ``use_KIND`` of every kind; None leaves them open.
-    """
-    closed = providers is not None
+def recipe_schema(definitions: Mapping[str, Json] | None = None) -> Json:
+    """Return the schema of a whole recipe: with ``use_KIND`` and ``options_KIND`` for every kind, or open."""
+    closed = definitions is not None
     overlay = {name: part for name, part in _top(closed=closed).items() if name not in READ_EARLY}
     return {
         "title": "A medrecipe recipe",
@@ -38,7 +34,7 @@ def recipe_schema(providers: Mapping[str, Json] | None = None) -> Json:
         "$defs": {
             "use": _use(),
             "overlay": {**_closed(overlay, required=()), "type": ["object", "null"]},
-            **(providers or {}),
+            **(definitions or {}),
         },
         **_closed(_top(closed=closed), required=()),
     }
@@ -108,11 +104,10 @@ def _stack() -> dict[str, Json]:
 
 
 def _mix(*, closed: bool) -> dict[str, Json]:
+    template = _used(Kind.TEMPLATE, closed=closed)
     return {
         "data": _described(_TEXT, "a source in `data`, or a part of one"),
-        "template": _described(
-            _used(Kind.TEMPLATE, closed=closed), "what makes a prompt and a completion of a row"
-        ),
+        "template": _described(template, "what makes a prompt and a completion of a row"),
         "weight": _described(_NUMBER, "its share beside the others; 1 by default"),
         "limit": _described(_whole(1), "rows; all by default"),
         "repeat": _described(_whole(1), "how often its samples count; 1 by default"),
@@ -131,18 +126,14 @@ def _retain() -> dict[str, Json]:
 
 
 def _stages(*, closed: bool) -> dict[str, Json]:
+    template = {"anyOf": [_used(Kind.TEMPLATE, closed=closed), {"type": "null"}]}
+    share = {"type": ["number", "null"], "exclusiveMinimum": 0}
     return {
         "stage": _described(_TEXT, "the stage's name"),
-        "template": _described(
-            {"anyOf": [_used(Kind.TEMPLATE, closed=closed), {"type": "null"}]},
-            "instead of the main source's own",
-        ),
+        "template": _described(template, "instead of the main source's own"),
         "samples": _described(_whole(1), "rows of the main source; all by default"),
         "until": _described({"type": ["string", "null"]}, "a condition on scores that ends the stage"),
-        "at_most": _described(
-            {"type": ["number", "null"], "exclusiveMinimum": 0},
-            "below 1 a share of the phase's steps, else steps",
-        ),
+        "at_most": _described(share, "below 1 a share of the phase's steps, else steps"),
     }
 
 
@@ -178,11 +169,10 @@ def _data(*, closed: bool) -> Json:
 
 def _hook(*, closed: bool) -> dict[str, Json]:
     names = [event.name for event in EVENTS]
+    often = "acts when the count of the event in this phase is a multiple; 1 by default"
     return {
         "on": _described({"enum": names}, "the event at which it acts"),
-        "every": _described(
-            _whole(1), "acts when the count of the event in this phase is a multiple; 1 by default"
-        ),
+        "every": _described(_whole(1), often),
         "when": _described({"type": ["string", "null"]}, "a condition that has to hold; always by default"),
         "do": _described(_used(Kind.ACTION, closed=closed), "the action"),
     }

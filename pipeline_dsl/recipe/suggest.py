@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable
 
 from pipeline_dsl.diagnostics import Fix, Span
 from pipeline_dsl.syntax.names import normal
+from pipeline_dsl.syntax.nodes import Key, Mapping
 from pipeline_dsl.syntax.repairs import write
 
 _LIST_AT_MOST = 12
@@ -81,6 +82,16 @@ def renamed(
     start = span.start + (len(written) - len(inside)) // 2
     place = Span(span.source, start, start + len(inside))
     return (write(place, near, safe=near not in taken and is_certain(name, near, known)),)
+
+
+def beside(key: Key, block: Mapping) -> frozenset[str]:
+    """Names of the keys that seem to be written in one block with a key: on its line, or in its column.
+
+    A block may be put together of several: what another layer says can be said again.
+    """
+    here = key.span
+    others = (entry.key for entry in block if entry.key.span.source is here.source)
+    return frozenset(o.name for o in others if o.span.line == here.line or o.span.column == here.column)
 
 
 def renamed_file(span: Span | None, path: str, beside: Iterable[str]) -> tuple[Fix, ...]:

@@ -74,6 +74,12 @@ class Lora:
 
         return _targets.count(self.options, shape)
 
+    def missed_layers(self, layers: Sequence[str]) -> tuple[str, ...]:
+        """Return the target modules that are not among linear layers, by the last part of their names."""
+        wanted = self.options.target_modules
+        names = wanted if isinstance(wanted, tuple) else ()
+        return tuple(name for name in names if name.rpartition(".")[2] not in layers)
+
     def verify_stack(self, layers: Sequence[StackLayer]) -> None:
         """Raise ModelError for adapters that cannot be active together."""
         from medrecipe_plugins.adapters import _together

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from medrecipe_plugins.models import _extension, _quantisation
+from medrecipe_plugins.models import _extension, _layers, _quantisation
 from pipeline_dsl.api import (
     Fertility,
     LanguageModel,
@@ -70,6 +70,10 @@ class CausalLM:
     def quantisation(self) -> str:
         """``nf4``, ``fp4``, ``int8`` or ""."""
         return self.options.quantization or ""
+
+    def layers(self) -> tuple[str, ...] | None:
+        """Return the names of its linear layers; None where they cannot be known without its files."""
+        return _layers.layers_of(_layers.architecture_of(self.options.name, self.options.folder))
 
     def device(self, wanted: str) -> str:
         """Return ``cpu`` or ``cuda:N``, or raise MachineError where it is not there."""
@@ -157,7 +161,23 @@ class CausalLM:
         return _extension.tokens_of(self.options.add_tokens, self.options.add_tokens_from)
 
 
+def _refuse_half_gemma(options: Options) -> None:
+    """Refuse Gemma 3 in float16 as soon as both are known, before anything is fetched."""
+    for name in ("dtype", "compute_dtype"):
+        if getattr(options, name) == "float16":
+            architecture = _layers.architecture_of(options.name, options.folder)
+            if (architecture or "").startswith("gemma3"):
+                model = options.name or options.folder
+                raise ModelError(
+                    f"{model} is a Gemma 3 model, whose activations overflow float16",
+                    help=f"write {name}: bfloat16, or float32 where the machine lacks bfloat16",
+                    code="MR455",
+                    place=name,
+                )
+
+
 def _causal_lm_of(options: Options) -> CausalLM:
+    _refuse_half_gemma(options)
     _quantisation.asked(options)
     _extension.tokens_of(options.add_tokens)
     return CausalLM(options=options)

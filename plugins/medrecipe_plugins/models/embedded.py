@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from medrecipe_plugins.models import _extension, _quantisation
+from medrecipe_plugins.models import _extension, _layers, _quantisation
 from pipeline_dsl.api import (
     Fertility,
     LanguageModel,
@@ -75,6 +75,11 @@ class Embedded:
     def quantisation(self) -> str:
         """``nf4``, ``fp4``, ``int8`` or ""."""
         return self.options.quantization or ""
+
+    def layers(self) -> tuple[str, ...] | None:
+        """Return the names of its linear layers."""
+        kind = self.options.architecture
+        return _layers.layers_of({"gemma3": "gemma3_text", "gemma3_multimodal": "gemma3"}.get(kind, kind))
 
     def device(self, wanted: str) -> str:
         """Return ``cpu`` or ``cuda:N``, or raise MachineError where it is not there."""
