@@ -29,6 +29,7 @@ def option(
     lt: float | None = None,
     min_items: int | None = None,
     path: bool = False,
+    known_as: Sequence[str] = (),
     since: str | None = None,
     deprecated: str | None = None,
 ) -> Any:
@@ -43,6 +44,7 @@ def option(
         lt: what a number must be below.
         min_items: the least length of a list.
         path: a file or folder; it is made absolute against the file in which it is written.
+        known_as: what other tools call it; who writes one of these is told its name here.
         since: the version that brought it.
         deprecated: what to use instead.
     """
@@ -52,6 +54,8 @@ def option(
         extra["minItems"] = min_items
     if path:
         extra["format"] = "path"
+    if known_as:
+        extra["x-known-as"] = list(known_as)
     if since:
         extra["since"] = since
     if deprecated:

@@ -16,7 +16,7 @@ from pipeline_dsl.recipe.respelling import as_text, flag, nothing, number, respe
 from pipeline_dsl.recipe.spelling import as_spelt_on_disk
 from pipeline_dsl.recipe.suggest import beside, nearest, renamed
 from pipeline_dsl.syntax.findings import MAX_FINDINGS
-from pipeline_dsl.syntax.nodes import Entry, Mapping, Node, Scalar, Sequence, Table, TypedTable, plain
+from pipeline_dsl.syntax.nodes import Entry, Key, Mapping, Node, Scalar, Sequence, Table, TypedTable, plain
 from pipeline_dsl.syntax.repairs import write
 
 Json = dict[str, Any]
@@ -65,18 +65,31 @@ def _unknown(use: Use, known: Json, title: str) -> Iterator[Diagnostic]:
     for entry in use.options:
         if entry.key.name in known:
             continue
-        near = nearest(entry.key.name, (*known, *use.words))
-        listing = ", ".join(f"`{name}`" for name in known) or "none"
-        also = f"; beside them: {', '.join(f'`{word}`' for word in use.words)}" if use.words else ""
+        help_, fixes = _meant(entry.key, use, known)
         yield Diagnostic(
             code=PlanCode.UNKNOWN_OPTION.code,
             message=f"{title} has no option `{entry.key.name}`",
             span=entry.key.span,
-            help=f"did you mean `{near}`?" if near else f"its options are: {listing}{also}",
-            fixes=renamed(
-                entry.key.span, entry.key.name, (*known, *use.words), taken=beside(entry.key, use.options)
-            ),
+            help=help_,
+            fixes=fixes,
         )
+
+
+def _meant(key: Key, use: Use, known: Json) -> tuple[str, tuple[Fix, ...]]:
+    """What to write instead of a key: the name that other tools have for an option, or a slip of one."""
+    names, taken = (*known, *use.words), beside(key, use.options)
+    elsewhere = {alias: name for name, facts in known.items() for alias in facts.get("x-known-as", ())}
+    near = None if key.name in elsewhere else nearest(key.name, names)
+    alias = nearest(key.name, elsewhere) if near is None else None
+    if alias is not None:
+        name = elsewhere[alias]
+        certain = key.name == alias == key.span.text and name not in taken
+        return f"`{alias}` is called `{name}` here", (write(key.span, name, safe=certain),)
+    if near is not None:
+        return f"did you mean `{near}`?", renamed(key.span, key.name, names, taken=taken)
+    listing = ", ".join(f"`{name}`" for name in known) or "none"
+    also = f"; beside them: {', '.join(f'`{word}`' for word in use.words)}" if use.words else ""
+    return f"its options are: {listing}{also}", ()
 
 
 def _missing(use: Use, schema: Json, title: str) -> Iterator[Diagnostic]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import jsonschema
 import pytest
 
+from medrecipe_plugins.adapters.lora import Options as LoraOptions
 from pipeline_dsl.api.options import NoOptions, construct, option, plain_options, schema_of
 from pipeline_dsl.diagnostics import Severity, Source
 from pipeline_dsl.plan.options import read_options
@@ -238,3 +239,18 @@ def test_an_options_class_of_an_unknown_type_is_the_plugins_fault():
 
     with pytest.raises(TypeError, match="an option cannot have the type"):
         schema_of(Wrong)
+
+
+@pytest.mark.parametrize(
+    ("written", "help_", "safe"),
+    [
+        ("lora_alpha", "`lora_alpha` is called `alpha` here", True),
+        ("lora_alhpa", "`lora_alpha` is called `alpha` here", False),
+        ("rank", "`rank` is called `r` here", True),
+    ],
+)
+def test_the_name_that_other_tools_have_for_an_option_is_told_apart_from_a_slip(written, help_, safe):
+    found = only(f"{written}: 3", LoraOptions)
+    assert (found.code, found.help) == ("MR303", help_)
+    (fix,) = found.fixes
+    assert (fix.edits[0].text, fix.safe) == (help_.split("`")[3], safe)

@@ -24,11 +24,20 @@ from pipeline_dsl.api import (
 class Options:
     """LoRA (Hu et al. 2021), rsLoRA (Kalajdzievski 2023), DoRA (Liu et al. 2024); names as in PEFT."""
 
-    r: int = option(16, ge=1, le=4096, doc="rank")
+    r: int = option(16, ge=1, le=4096, doc="rank", known_as=("lora_r", "lora_rank", "rank"))
     alpha: int = option(
-        32, ge=1, doc="lora_alpha: the update is scaled by alpha/r, with rsLoRA by alpha/sqrt(r)"
+        32,
+        ge=1,
+        doc="lora_alpha: the update is scaled by alpha/r, with rsLoRA by alpha/sqrt(r)",
+        known_as=("lora_alpha",),
     )
-    dropout: float = option(0.05, ge=0.0, lt=1.0, doc="share of the adapter's inputs that training drops")
+    dropout: float = option(
+        0.05,
+        ge=0.0,
+        lt=1.0,
+        doc="share of the adapter's inputs that training drops",
+        known_as=("lora_dropout",),
+    )
     use_rslora: bool = option(default=False, doc="scale by alpha/sqrt(r), which keeps large ranks learning")
     use_dora: bool = option(
         default=False, doc="learn the magnitude of the weights apart; not above other adapters"
@@ -36,6 +45,7 @@ class Options:
     target_modules: tuple[str, ...] | Literal["all-linear"] | None = option(
         None,
         doc="names of linear layers, or all-linear; without it the attention projections of the architecture",
+        known_as=("lora_target_modules", "lora_target"),
     )
     rank_pattern: Mapping[str, int] | None = option(
         None, doc="ranks that differ from r, by a pattern of module names"
@@ -46,6 +56,7 @@ class Options:
     init: Literal[True, "gaussian", "olora", "pissa"] = option(
         default=True,
         doc="init_lora_weights: first weights; olora and pissa are saved as plain LoRA of twice the rank",
+        known_as=("init_lora_weights",),
     )
     train_new_tokens: Literal[False, True, "input"] = option(
         default=False,

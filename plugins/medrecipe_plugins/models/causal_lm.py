@@ -38,6 +38,7 @@ class Options:
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = option(
         "auto",
         doc="number format of the weights; auto is bfloat16 where the device is faster in it",
+        known_as=("torch_dtype",),
     )
     quantization: Literal["nf4", "fp4", "int8"] | None = option(
         None, doc="keep the linear layers in 4 or 8 bits (bitsandbytes); nothing is merged into such a base"

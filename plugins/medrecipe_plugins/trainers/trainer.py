@@ -18,13 +18,19 @@ if TYPE_CHECKING:
 class Options:
     """Supervised fine-tuning with transformers' Trainer."""
 
-    epochs: float = option(3.0, ge=0, doc="passes over the data; 0 trains nothing")
+    epochs: float = option(
+        3.0, ge=0, doc="passes over the data; 0 trains nothing", known_as=("num_train_epochs", "num_epochs")
+    )
     max_steps: int | None = option(None, ge=1, doc="optimizer steps; if given, `epochs` does not count")
-    batch_size: int = option(4, ge=1, doc="samples in a micro-batch")
-    grad_accum: int = option(1, ge=1, doc="micro-batches in an optimizer step")
-    learning_rate: float = option(2e-4, gt=0, doc="highest learning rate")
+    batch_size: int = option(
+        4, ge=1, doc="samples in a micro-batch", known_as=("per_device_train_batch_size", "micro_batch_size")
+    )
+    grad_accum: int = option(
+        1, ge=1, doc="micro-batches in an optimizer step", known_as=("gradient_accumulation_steps",)
+    )
+    learning_rate: float = option(2e-4, gt=0, doc="highest learning rate", known_as=("lr",))
     lr_scheduler: Literal["linear", "cosine", "constant", "constant_with_warmup"] = option(
-        "linear", doc="course of the learning rate"
+        "linear", doc="course of the learning rate", known_as=("lr_scheduler_type",)
     )
     warmup_ratio: float = option(0.0, ge=0, lt=1, doc="share of the steps in which the learning rate rises")
     warmup_steps: int | None = option(
@@ -33,12 +39,17 @@ class Options:
     weight_decay: float = option(0.0, ge=0, doc="decoupled weight decay")
     max_grad_norm: float = option(1.0, ge=0, doc="gradients are clipped to this norm; 0 clips nothing")
     optimizer: Literal["adamw_torch", "adamw_torch_fused", "adafactor", "sgd", "paged_adamw_8bit"] = option(
-        "adamw_torch_fused", doc="the optimizer, by the Trainer's name"
+        "adamw_torch_fused", doc="the optimizer, by the Trainer's name", known_as=("optim",)
     )
     adam_beta1: float = option(0.9, ge=0, lt=1, doc="Adam's decay of the first moment")
     adam_beta2: float = option(0.999, ge=0, lt=1, doc="Adam's decay of the second moment")
     adam_epsilon: float = option(1e-8, gt=0, doc="Adam's epsilon")
-    max_length: int = option(512, ge=2, doc="tokens that a sample may have, its end mark included")
+    max_length: int = option(
+        512,
+        ge=2,
+        doc="tokens that a sample may have, its end mark included",
+        known_as=("max_seq_length", "sequence_len", "cutoff_len"),
+    )
     overflow: Literal["error", "drop", "truncate_prompt"] = option(
         "error", doc="what becomes of a longer sample; a completion is never cut"
     )
