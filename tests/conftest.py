@@ -5,8 +5,13 @@ from collections.abc import Iterator
 from itertools import count
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: tests share the cores already
+settings.register_profile(
+    "patient", deadline=None
+)  # how long an example takes says nothing on a shared machine
+settings.load_profile("patient")
 pytest_plugins = ["pipeline_dsl.testing"]
 
 

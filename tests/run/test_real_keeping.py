@@ -39,7 +39,7 @@ data:
     others: {use: jsonl, path: others.jsonl}
 tasks |task, data, template, metric|
     fluency, others, plain_text, loss
-train: {max_steps: 40, batch_size: 2, learning_rate: 2e-2, lr_scheduler: constant, max_length: 96, save_steps: 3}
+train: {max_steps: 40, batch_size: 2, learning_rate: 5e-2, lr_scheduler: constant, max_length: 96, save_steps: 3}
 phases:
     plain:
         task: fluency
