@@ -46,14 +46,18 @@ def tidied(pieces: list[Piece]) -> list[Piece]:
 
 
 def _with_commas_first(pieces: list[Piece]) -> list[Piece]:
-    """Give the line ends and comments before a comma to what stands behind it."""
+    """Give the line ends and comments before a comma to what stands behind it.
+
+    Text that begins with ``#`` takes none: its comma stays where it is.
+    """
     found: list[Piece] = []
     comma: Piece | None = None
-    for piece in pieces:
+    for piece, following in zip(pieces, [*pieces[1:], None], strict=True):
         if comma is not None:
             piece = _behind(comma, piece)  # noqa: PLW2901 - the same piece elsewhere
             comma = None
-        if piece.type == COMMA and (piece.breaks or piece.comments):
+        stays = following is not None and following.text.startswith("#")
+        if piece.type == COMMA and (piece.breaks or piece.comments) and not stays:
             comma = piece
             piece = replace(piece, breaks=0, comments=())  # noqa: PLW2901 - as above
         found.append(piece)

@@ -227,6 +227,8 @@ class _Author:
                 f"{self.key()}{self.one(': ', '=', ' = ', ':')}{self.flow(depth + 1)}" for _ in range(count)
             ]
         inside = f"{self.gap()},{self.gap()}".join(parts)
+        if kind == "list" and parts and self.chance.random() < 0.1:
+            inside += f"{self.gap()},#hash"
         comma = f"{self.gap()}," if parts and self.chance.random() < 0.3 else ""
         opening, closing = "[]" if kind == "list" else "{}"
         return f"{opening}{self.gap()}{inside}{comma}{self.gap()}{closing}"

@@ -72,6 +72,7 @@ RULES = {
     "quoted lines stay": ('a:\n  b: "one  \n  two"\n', 'a:\n    b: "one  \n  two"\n'),
     "spellings stay": ('a: 1_000\nb: 007\nc: nil\nd: "x"\n"e": 2.5e+10\n', 'a: 1_000\nb: 007\nc: nil\nd: "x"\n"e": 2.5e+10\n'),
     "a text that begins like a comment": ("a:#b\nc = [#d,#e]\n", "a:#b\nc = [#d,#e]\n"),
+    "a comma before a text that begins like a comment": ("a: [b\n,#c\n, d]\n", "a: [b\n    ,#c,\n    d]\n"),
     "a key that would be a dash": ("-=1\nb:\n -|a|\n  1\n", "-= 1\nb:\n    -|a|\n        1\n"),
     "nothing": ("", ""),
     "blank lines alone": ("\n \n\t\n", ""),
