@@ -14,7 +14,7 @@ from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.recipe.model import Use
 from pipeline_dsl.recipe.respelling import as_text, flag, nothing, number, respelt, whole, without_sign
 from pipeline_dsl.recipe.spelling import as_spelt_on_disk
-from pipeline_dsl.recipe.suggest import beside, nearest, renamed
+from pipeline_dsl.recipe.suggest import Beside, nearest, renamed
 from pipeline_dsl.syntax.findings import MAX_FINDINGS
 from pipeline_dsl.syntax.nodes import Entry, Key, Mapping, Node, Scalar, Sequence, Table, TypedTable, plain
 from pipeline_dsl.syntax.repairs import write
@@ -77,7 +77,7 @@ def _unknown(use: Use, known: Json, title: str) -> Iterator[Diagnostic]:
 
 def _meant(key: Key, use: Use, known: Json) -> tuple[str, tuple[Fix, ...]]:
     """What to write instead of a key: the name that other tools have for an option, or a slip of one."""
-    names, taken = (*known, *use.words), beside(key, use.options)
+    names, taken = (*known, *use.words), Beside(key, use.options)
     elsewhere = {alias: name for name, facts in known.items() for alias in facts.get("x-known-as", ())}
     near = None if key.name in elsewhere else nearest(key.name, names)
     alias = nearest(key.name, elsewhere) if near is None else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from dataclasses import dataclass
 
 from pipeline_dsl.diagnostics import Fix, Span
@@ -10,7 +10,7 @@ from pipeline_dsl.recipe.codes import Code
 from pipeline_dsl.recipe.findings import Findings
 from pipeline_dsl.recipe.refs import Ref
 from pipeline_dsl.recipe.respelling import as_text, number, respelt, whole, without_sign
-from pipeline_dsl.recipe.suggest import beside, nearest, renamed, suggestion
+from pipeline_dsl.recipe.suggest import Beside, nearest, renamed, suggestion
 from pipeline_dsl.recipe.values import kind_of
 from pipeline_dsl.syntax.names import normal
 from pipeline_dsl.syntax.nodes import Entry, Key, Mapping, Node, Scalar, Sequence
@@ -177,11 +177,11 @@ def check_keys(block: Mapping, where: str, known: Collection[str], findings: Fin
             f"`{key.name}` is not a key {inside}",
             key.span,
             help=None if findings.full else _meant(key.name, free, known),
-            fixes=() if findings.full else _slip(key, free, known, beside(key, block)),
+            fixes=() if findings.full else _slip(key, free, known, Beside(key, block)),
         )
 
 
-def _slip(key: Key, free: Collection[str], known: Collection[str], taken: Collection[str]) -> tuple[Fix, ...]:
+def _slip(key: Key, free: Collection[str], known: Collection[str], taken: Container[str]) -> tuple[Fix, ...]:
     return renamed(key.span, key.name, free) or renamed(key.span, key.name, known, taken=taken)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Container, Iterable
+from dataclasses import dataclass
 
 from pipeline_dsl.diagnostics import Fix, Span
 from pipeline_dsl.syntax.names import normal
@@ -84,14 +85,24 @@ def renamed(
     return (write(place, near, safe=near not in taken and is_certain(name, near, known)),)
 
 
-def beside(key: Key, block: Mapping) -> frozenset[str]:
+@dataclass(frozen=True, slots=True)
+class Beside:
     """Names of the keys that seem to be written in one block with a key: on its line, or in its column.
 
-    A block may be put together of several: what another layer says can be said again.
+    A block may be put together of several: what another layer says can be said again. Looked for when asked:
+    a block may have very many keys.
     """
-    here = key.span
-    others = (entry.key for entry in block if entry.key.span.source is here.source)
-    return frozenset(o.name for o in others if o.span.line == here.line or o.span.column == here.column)
+
+    key: Key
+    block: Mapping
+
+    def __contains__(self, name: object) -> bool:
+        here = self.key.span
+        return any(
+            other.span.line == here.line or other.span.column == here.column
+            for other in (entry.key for entry in self.block)
+            if other.name == name and other.span.source is here.source
+        )
 
 
 def renamed_file(span: Span | None, path: str, beside: Iterable[str]) -> tuple[Fix, ...]:

@@ -104,7 +104,8 @@ class LineJudge:
         place = self.scanner.next_line(start)
         while place < len(text) and t.IDLE.match(text, place):
             place = self.scanner.next_line(place)
-        return t.INDENT.match(text, place) if place < len(text) else None
+        gap = t.INDENT.match(text, place)
+        return gap if gap is not None and gap.end() < len(text) else None
 
     def _next_is_deeper(self, start: int) -> bool:
         gap = self._next_line(start)

@@ -21,7 +21,7 @@ def hover(editor, shared, small):
 @pytest.mark.parametrize(
     ("place", "shown"),
     [
-        ("learning_¦rate: 1e-3", ["**learning_rate**: number > 0", "default `0.0002`", "option of `trainer`", "Here `0.001`", "hover.sdn:31"]),
+        ("learning_¦rate: 1e-3", ["**learning_rate**: number > 0", "default `0.0002`", "option of `lora_sft`", "Here `0.001`", "hover.sdn:31"]),
         ("batch_¦size: 4", ["**batch_size**: whole number", "Here `4`"]),
         ("default_pro¦file", ["**default_profile**: text", "the overlay", "Here `작은`"]),
         ("ret¦ain |task", ["**retain**", "what the phase may not lose"]),

@@ -98,3 +98,7 @@ def test_a_sentence_is_not_given_a_colon_unasked():
 def test_a_tab_that_leads_to_no_open_level_is_not_rewritten_unasked():
     found, *_ = findings("a:\n  b:\n      c: 1\n\t\t\t\td: 2\n")
     assert [fix.safe for fix in found.fixes] == [False]
+
+
+def test_blanks_at_the_end_of_a_text_are_no_block_of_the_last_value() -> None:
+    assert parse(Source.of("r.sdn", "words:\n  heart\n  lung\n    ")).diagnostics == ()
