@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_dsl.diagnostics import Span
-from pipeline_dsl.recipe.checks import check_phases, check_references
+from pipeline_dsl.recipe.checks import check_hooks, check_phases, check_references
 from pipeline_dsl.recipe.codes import Code
 from pipeline_dsl.recipe.data import read_data
 from pipeline_dsl.recipe.fields import Fields, check_keys, fields_of
@@ -81,6 +81,7 @@ def bind(tree: Mapping, around: Circumstances, findings: Findings) -> Recipe | N
     views = {block.name.name: block.view for block in data if block.parts_known}
     check_references(tree, tasks, read, views, findings)
     check_phases(tree, read, findings)
+    check_hooks(recipe.hooks, read, findings)
     return recipe if model and read else None
 
 

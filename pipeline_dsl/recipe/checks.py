@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 
+from pipeline_dsl.api.events import StageCompleted, StageStarted
 from pipeline_dsl.diagnostics import Related
 from pipeline_dsl.recipe.codes import Code
 from pipeline_dsl.recipe.data import block_and_part, check_data_reference, names_to_use
 from pipeline_dsl.recipe.findings import Findings
-from pipeline_dsl.recipe.model import MixEntry, Phase, StackEntry, Task, View
+from pipeline_dsl.recipe.model import Hook, MixEntry, Phase, StackEntry, Task, View
 from pipeline_dsl.recipe.paths import rows
 from pipeline_dsl.recipe.refs import Ref
 from pipeline_dsl.recipe.respelling import without_sign
@@ -18,6 +19,8 @@ from pipeline_dsl.recipe.suggest import renamed, suggestion
 from pipeline_dsl.syntax.names import normal
 from pipeline_dsl.syntax.nodes import Mapping, Node, Scalar, plain
 from pipeline_dsl.syntax.repairs import write
+
+_OF_STAGES = frozenset({StageStarted.name, StageCompleted.name})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,26 @@ def check_phases(tree: Mapping, phases: tuple[Phase, ...], findings: Findings) -
         _check_sources(phase.mix, findings)
     _check_made_once(phases, findings)
     _check_made(tree, phases, findings)
+
+
+def check_hooks(of_recipe: tuple[Hook, ...], phases: tuple[Phase, ...], findings: Findings) -> None:
+    """Report hooks on events of stages where nothing has stages: they would never act."""
+    if not any(phase.stages for phase in phases):
+        _never_fire(of_recipe, "no phase has stages", findings)
+    for phase in phases:
+        if not phase.stages:
+            _never_fire(phase.hooks, f"`{phase.name.name}` has no stages", findings)
+
+
+def _never_fire(hooks: tuple[Hook, ...], why: str, findings: Findings) -> None:
+    for hook in hooks:
+        if hook.on.name in _OF_STAGES:
+            findings.error(
+                Code.NEVER_FIRES,
+                f"`{hook.on.name}` never fires here: {why}",
+                hook.on.span,
+                help="bind it to an event of the training (epoch_completed), or give the phase `stages`",
+            )
 
 
 def _uses(phase: Phase) -> Iterator[_Use]:

@@ -66,6 +66,7 @@ class Code(StrEnum):
     CONDITION_TYPE = "MR422", "a condition that mixes up numbers and comparisons"
     STAGE_WITHOUT_BOUND = "MR423", "a stage before the last without `at_most`"
     STAGE_SHARES = "MR424", "stages that ask for more than the phase has"
+    NEVER_FIRES = "MR427", "a hook on a stage's event where there are no stages"
     CONTRACT_BOUND = "MR430", "a retention contract without exactly one bound"
     CONTRACT_TWICE = "MR431", "one bound given twice for a task"
 
@@ -73,6 +74,6 @@ class Code(StrEnum):
 ABSENCES = frozenset({
     Code.UNKNOWN_NAME, Code.MISSING_KEY, Code.UNKNOWN_PROFILE, Code.UNKNOWN_LIKE, Code.UNKNOWN_REFERENCE,
     Code.ENVIRONMENT_NOT_LISTED, Code.UNREACHABLE_SET, Code.NO_PHASE, Code.TRAINS_NOTHING, Code.NO_DATA,
-    Code.NEVER_MADE, Code.CONTRACT_BOUND, Code.STAGE_WITHOUT_BOUND,
+    Code.NEVER_MADE, Code.NEVER_FIRES, Code.CONTRACT_BOUND, Code.STAGE_WITHOUT_BOUND,
 })  # fmt: skip
 """Findings that say something is missing: left unsaid while part of the text could not be read."""

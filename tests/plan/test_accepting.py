@@ -139,7 +139,16 @@ def test_schemas_of_options_use_no_key_that_accepts_does_not_know():
         "type", "enum", "anyOf", "items", "minItems", "properties", "additionalProperties", "minimum", "maximum",
         "exclusiveMinimum", "exclusiveMaximum",
     }  # fmt: skip
-    remarks = {"description", "default", "format", "since", "deprecated", "x-use-instead", "x-known-as", "required"}
+    remarks = {
+        "description",
+        "default",
+        "format",
+        "since",
+        "deprecated",
+        "x-use-instead",
+        "x-known-as",
+        "required",
+    }
 
     def keys(schema: Any) -> set[str]:
         if not isinstance(schema, dict):

@@ -133,6 +133,7 @@ CASES: dict[Code, Wrong] = {
     Code.WEIGHTS: Wrong("d, plain, 3", "d, plain, -3", "d", "a weight must be above 0"),
     Code.REPEATED_SOURCE: Wrong("e, plain, 1", "d, plain, 1", "d", "stands twice in this mix"),
     Code.UNKNOWN_EVENT: Wrong("epoch_completed,", "epoch_complete,", "epoch_complete", "there is no event"),
+    Code.NEVER_FIRES: Wrong("epoch_completed,", "stage_completed,", "stage_completed", "never fires here"),
     Code.CONDITION_SYNTAX: Wrong("loss < 0.01", "loss < 0.01 0.02", "0.02", "`0.02` cannot stand here"),
     Code.CONDITION_TYPE: Wrong("loss < 0.01", "loss < 1 and 2", "2", "`2` is a number"),
     Code.STAGE_WITHOUT_BOUND: Wrong(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import queue
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -107,6 +105,9 @@ def _ask_web(address: str, name: str) -> Remote:
 
 
 def _open_web(address: str, timeout: float) -> Any:
+    import urllib.error
+    import urllib.request
+
     headers = {"User-Agent": "medrecipe", "Accept-Encoding": "identity"}
     request = urllib.request.Request(address, headers=headers)  # noqa: S310 - http or https
     try:
@@ -147,7 +148,9 @@ def _reader(opened: Callable[[], Any], name: str) -> Callable[[int], Iterator[by
 
 def _unreachable(name: str, error: Exception) -> DataError:
     """Say in words why an address gives no file; never in the driver's, which may hold secrets."""
-    code = error.code if isinstance(error, urllib.error.HTTPError) else None
+    from urllib.error import HTTPError
+
+    code = error.code if isinstance(error, HTTPError) else None
     if isinstance(error, FileNotFoundError) or code in {404, 410}:
         return DataError("there is no such file", code="MR515", place=name, help="look at the address")
     if isinstance(error, IsADirectoryError):

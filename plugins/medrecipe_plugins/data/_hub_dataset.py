@@ -9,8 +9,6 @@ import json
 import re
 import shutil
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -97,6 +95,9 @@ def _commit_of(options: Options) -> str:
 
 
 def _need_network(options: Options, endpoint: str) -> None:
+    import urllib.error
+    import urllib.request
+
     def ask() -> None:
         request = urllib.request.Request(endpoint, method="HEAD")  # noqa: S310 - the hub's address
         urllib.request.urlopen(request, timeout=PATIENCE_S).close()  # noqa: S310 - as above
