@@ -9,7 +9,7 @@ import click
 
 from pipeline_dsl.diagnostics import Diagnostic, Related, Source, Span
 from pipeline_dsl.recipe.paths import Found, Missing, children, dotted, follow, locate
-from pipeline_dsl.recipe.suggest import suggestion
+from pipeline_dsl.recipe.suggest import nearest, suggestion
 from pipeline_dsl.recipe.values import kind_of
 from pipeline_dsl.syntax.codes import Code
 from pipeline_dsl.syntax.nodes import Mapping, Scalar, Table
@@ -78,3 +78,10 @@ def not_there(place: Missing, path: str) -> Diagnostic:
         help=help_line,
         related=related,
     )
+
+
+def was_added(place: Missing, file: str, path: str) -> str:
+    """Tell that a path is new in a text, and which one it may be a slip of."""
+    near = nearest(place.rest[0], children(place.node))
+    doubt = f"; was `{dotted((*place.steps, near))}` meant?" if near else ""
+    return f"{file}: `{path}` was not there and is added{doubt}"

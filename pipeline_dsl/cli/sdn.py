@@ -82,7 +82,7 @@ _SET_HELP = """Change the value at a path, and nothing else of the text.
 
 The value is read as after --set: 5 is a number, "5" in quotes a text, [a, b] a list, {a: 1} a mapping. Every
 byte beside the value stays; a comment behind it does too. A block or table is replaced whole, with the
-comments in it. A key that a mapping does not have is added behind its last one, written like that.
+comments in it. A key that a mapping does not have is added behind its last one, written like that, and told.
 
 The file is replaced whole, and only if it changes. - reads standard input and writes standard output.
 
@@ -175,7 +175,7 @@ def get(file: str, path: str, *, as_json: bool) -> int:
 @click.argument("value", metavar="VALUE")
 def set_value(file: str, path: str, value: str) -> int:
     """Change the value at a path."""
-    from pipeline_dsl.cli.places import find, may_be_made, not_there
+    from pipeline_dsl.cli.places import find, may_be_made, not_there, was_added
     from pipeline_dsl.diagnostics import Source
     from pipeline_dsl.recipe.paths import Missing
     from pipeline_dsl.syntax.editing import with_value
@@ -193,6 +193,8 @@ def set_value(file: str, path: str, value: str) -> int:
     if text is None:
         return _told([_not_in_place(place.node, path)])
     _write(parsed, text)
+    if isinstance(place, Missing):
+        click.echo(was_added(place, file, path), err=True)
     return 0
 
 

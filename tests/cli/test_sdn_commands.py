@@ -99,9 +99,15 @@ def test_set_changes_the_bytes_of_a_value_alone(medrecipe, text, path, value, ol
     if old is None:
         assert (result.code, text.read_text("utf-8")) == (2, TEXT)
         return
-    assert (result.code, result.out, result.err) == (0, "", "")
+    added = f"a.sdn: `{path}` was not there and is added\n" if path in {"train.seed", "last.x.y"} else ""
+    assert (result.code, result.out, result.err) == (0, "", added)
     assert TEXT.count(old) == 1
     assert text.read_bytes() == TEXT.replace(old, new).encode()
+
+
+def test_set_tells_which_name_a_new_one_may_be_a_slip_of(medrecipe, text):
+    result = medrecipe("sdn", "set", "a.sdn", "train.epoch", "5")
+    assert result.err == "a.sdn: `train.epoch` was not there and is added; was `train.epochs` meant?\n"
 
 
 def test_set_keeps_the_mode_the_mark_and_the_line_ends(medrecipe, tmp_path):
