@@ -9,7 +9,7 @@ from io import BufferedWriter
 
 import click
 
-from pipeline_dsl.api.errors import MachineError
+from pipeline_dsl.cli.extras import require
 from pipeline_dsl.cli.options import no_plugins_option
 
 _EXTRA = {"pygls", "lsprotocol", "attrs", "attr", "cattrs"}
@@ -67,17 +67,7 @@ def command(*, stdio: bool, local_plugins: bool, log: str, no_plugins: bool) -> 
 
 def refuse_without_extra() -> None:
     """Raise MachineError (MR608) where what speaks with editors is not installed."""
-    try:
-        import lsprotocol  # noqa: F401
-        import pygls  # noqa: F401
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRA:
-            raise
-        raise MachineError(
-            f"{error.name} is not installed, which talking with editors needs",
-            help="pip install 'medrecipe[lsp]'",
-            code="MR608",
-        ) from error
+    require("lsp", ("lsprotocol", "pygls"), within=_EXTRA, why="talking with editors needs", code="MR608")
 
 
 def _protocol_alone() -> BufferedWriter:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pipeline_dsl.api.errors import MachineError
+from pipeline_dsl.cli.extras import require
 from pipeline_dsl.cli.options import device_option, no_plugins_option, plugin_option, runs_option
 from pipeline_dsl.cli.prepare import choices_of
 from pipeline_dsl.cli.used_run import open_used_run
@@ -147,17 +147,7 @@ def command(
 
 def refuse_without_extra() -> None:
     """Raise MachineError (MR605) where what answers over HTTP is not installed."""
-    try:
-        import fastapi  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRA:
-            raise
-        raise MachineError(
-            f"{error.name} is not installed, which serving needs",
-            help="pip install 'medrecipe[serve]'",
-            code="MR605",
-        ) from error
+    require("serve", ("fastapi", "uvicorn"), within=_EXTRA, why="serving needs", code="MR605")
 
 
 def _token(file: Path | None) -> str | None:
