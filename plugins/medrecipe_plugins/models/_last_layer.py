@@ -38,7 +38,8 @@ class _Places:
     """Knows which places are needed while the layer works.
 
     It reads them off the arguments of the layer's attention when that begins: inside of what checkpointing
-    computes again, and before any part that leaves something out.
+    computes again, and before any part that leaves something out. A second one on the same layer (that of an
+    evaluation inside a training) finds its work done, which shows in how many tokens there are.
     """
 
     def __init__(self) -> None:
@@ -61,12 +62,12 @@ class _Places:
         self._needed = pack.needed if pack is not None and few else None
 
     def _take(self, _: torch.nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        if self._needed is None:
+        if self._needed is None or arguments[0].shape[1] != self._tokens:
             return None
         return arguments[0].index_select(1, self._needed), *arguments[1:]
 
     def _put_back(self, _: torch.nn.Module, __: Any, output: torch.Tensor) -> torch.Tensor | None:
-        if self._needed is None:
+        if self._needed is None or output.shape[1] == self._tokens:
             return None
         whole = output.new_zeros(1, self._tokens, output.shape[-1])
         return whole.index_copy(1, self._needed, output)

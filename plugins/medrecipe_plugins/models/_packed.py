@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from medrecipe_plugins.models._last_layer import last_layer_at_labels
 from medrecipe_plugins.models._packed_attention import packed_attention
 from medrecipe_plugins.models._packs import Pack, packs_of
 from medrecipe_plugins.models._positions import turning_point
@@ -38,7 +39,7 @@ class PackedForward:
     @contextmanager
     def working(self) -> Iterator[None]:
         """Set the model to packs; forwards without one compute what they did before."""
-        with packed_attention(self.base):
+        with packed_attention(self.base), last_layer_at_labels(self.decoder):
             yield
 
     def packs(self, samples: Sequence[Prepared], budget: int, *, share: bool) -> Iterator[Pack]:

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from medrecipe_plugins.adapters._fast_linear import quick
-from medrecipe_plugins.models._last_layer import last_layer_at_labels
 from medrecipe_plugins.models._observing import evaluating
 from medrecipe_plugins.models._packed import PackedForward, packing
 from medrecipe_plugins.models._packs import Pack
@@ -35,8 +34,7 @@ class FastStep:
     @contextmanager
     def working(self) -> Iterator[None]:
         """Set the model to packs; evaluations inside see it as it was."""
-        forward = self._forward
-        with forward.working(), quick(forward.base), last_layer_at_labels(forward.decoder):
+        with self._forward.working(), quick(self._forward.base):
             yield
 
     def packs(self, samples: Sequence[Prepared]) -> Iterator[Pack]:
@@ -54,7 +52,7 @@ class FastStep:
 
     def disagreement(self, samples: Sequence[Prepared]) -> str | None:
         """Return by how much packs and the model's own forward disagree on samples; None: not at all."""
-        with evaluating(self._forward.base), last_layer_at_labels(self._forward.decoder):
+        with evaluating(self._forward.base):
             return self._forward.disagreement(samples)
 
 

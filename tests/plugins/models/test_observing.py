@@ -219,3 +219,14 @@ def test_packs_show_what_padded_batches_show(tiny_folder_of, load_tiny, architec
         assert (one.tokens, one.nll is None) == (other.tokens, other.nll is None)
         assert (one.nll or 0.0) == pytest.approx(other.nll or 0.0, rel=1e-5)
         assert one.choice_scores == pytest.approx(other.choice_scores, rel=1e-5)
+
+
+def test_the_last_layer_computes_what_is_asked_for_alone(tiny_model) -> None:
+    asked = [sample for sample in samples(12) if len(sample.choices[0]) == 1]
+    tiny_model.observe(asked, Need.CHOICES)  # packs are held against the model's own forward here
+    seen = []
+    for layer in tiny_model.module.get_decoder().layers:
+        first = next(layer.mlp.children())
+        first.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0].shape[-2]))
+    tiny_model.observe(asked, Need.CHOICES)
+    assert seen[-1] == len(asked) < seen[0]
