@@ -66,13 +66,26 @@ def test_data_that_is_missing_is_told_and_the_recipe_written_all_the_same(import
     assert (folder / "recipe.sdn").exists()
 
 
-def test_a_json_list_is_told_with_the_line_that_mends_it(imported, folder):
-    (folder / "data" / "list.json").write_text(
-        '[{"instruction": "a", "input": "", "output": "b"}]', encoding="utf-8"
-    )
-    done = imported(QLORA.replace("data/alpaca.jsonl", "data/list.json"))
-    assert done.code == 3
-    assert "jq -c '.[]' data/list.json > data/list.jsonl" in " ".join(done.out.replace("#", "").split())
+LIST = '[\n  {"instruction": "a", "input": "", "output": "b"},\n  {"instruction": "c", "input": "", "output": "d"}\n]'
+LINES = '{"instruction": "a", "input": "", "output": "b"}\n{"instruction": "c", "input": "", "output": "d"}\n'
+
+
+@pytest.mark.parametrize(("rows", "source"), [(LIST, "json"), (LINES, "jsonl"), (None, "json")])
+@pytest.mark.parametrize("name", ["rows.json", "rows.jsonl"])
+def test_a_json_list_and_rows_a_line_are_told_apart_by_what_is_in_the_file(
+    imported, folder, name, rows, source
+):
+    if rows is not None:
+        (folder / "data" / name).write_text(rows, encoding="utf-8")
+    done = imported(QLORA.replace("data/alpaca.jsonl", f"data/{name}"))
+    told = source if rows else name.partition(".")[2]
+    assert (done.code, f"use: {told}\n" in done.out) == (0 if rows else 3, True)
+
+
+def test_rows_of_a_json_list_are_counted_so_that_some_can_be_held_out(imported, folder):
+    (folder / "data" / "list.json").write_text(f"[{', '.join([LINES.splitlines()[0]] * 10)}]")
+    config = QLORA.replace("alpaca.jsonl", "list.json").replace("val_set_size: 0.2", "val_set_size: 3")
+    assert "split: 0.7/0.3" in imported(config).out
 
 
 def test_dollar_signs_of_a_config_are_text_in_the_recipe(imported):
