@@ -21,7 +21,7 @@ class Seen:
     count: int | None = None
     first: Mapping[str, Any] = field(default_factory=dict)
     kind: str | None = None
-    """The source that reads a file of JSON, whatever its name says: ``json`` a list, ``jsonl`` a row a line."""
+    """The source that reads a file of JSON, whatever its name: ``json`` a list, ``jsonl`` a row a line."""
 
 
 def look(path: Path, kind: str) -> Seen:

@@ -66,6 +66,22 @@ def test_data_that_is_missing_is_told_and_the_recipe_written_all_the_same(import
     assert (folder / "recipe.sdn").exists()
 
 
+@pytest.mark.parametrize(
+    ("config", "written", "meant"),
+    [
+        (QLORA.replace("lr_scheduler: ", "lr_schedular: "), "lr_schedular: ", "lr_scheduler"),
+        (QLORA.replace("lora_dropout: ", "lora_drop_out: "), "lora_drop_out: ", "lora_dropout"),
+        (QLORA + "weigth_decay: 0.1\n", "weigth_decay: ", None),  # `weight_decay` is there as well
+        (QLORA + "nothing_near: 1\n", "nothing_near: ", None),
+    ],
+)
+def test_a_key_that_looks_like_a_slip_of_one_that_is_lacking_is_told(imported, config, written, meant):
+    done = imported(config)
+    (line,) = [line for line in done.err.splitlines() if f"not carried: {written}" in line]
+    assert line.endswith(f"; did you mean `{meant}`?" if meant else line)
+    assert f"counterpart in a recipe{f'; did you mean `{meant}`?' if meant else ''}\n" in done.out
+
+
 LIST = '[\n  {"instruction": "a", "input": "", "output": "b"},\n  {"instruction": "c", "input": "", "output": "d"}\n]'
 LINES = '{"instruction": "a", "input": "", "output": "b"}\n{"instruction": "c", "input": "", "output": "d"}\n'
 
