@@ -74,7 +74,16 @@ def test_fault_21_an_address_that_is_not_fetched_yet_is_no_fault_of_a_check(benc
 
 
 @pytest.mark.parametrize(
-    ("use", "content"), [("jsonl", ""), ("jsonl", "\n \n"), ("json", ""), ("json", " [\n]\n"), ("csv", ""), ("csv", "text\n"), ("text", " \n\n")]
+    ("use", "content"),
+    [
+        ("jsonl", ""),
+        ("jsonl", "\n \n"),
+        ("json", ""),
+        ("json", " [\n]\n"),
+        ("csv", ""),
+        ("csv", "text\n"),
+        ("text", " \n\n"),
+    ],
 )
 def test_fault_22_a_file_without_a_row_is_refused(bench, recipe, use, content):
     text = recipe.replace(USE, f"{{use: {use}, path: data.x}}")
@@ -87,7 +96,8 @@ def test_fault_23_half_a_line_at_the_end_is_refused_at_its_line(refuses):
 
 
 @pytest.mark.parametrize(
-    ("end", "column"), [("", 19), (",", 20), (f', {{"text": "{SECRET}', 21), (', {"text"', 21), (', {"text": 1}', 32)]
+    ("end", "column"),
+    [("", 19), (",", 20), (f', {{"text": "{SECRET}', 21), (', {"text"', 21), (', {"text": 1}', 32)],
 )
 def test_fault_23_a_list_without_its_end_is_refused_where_it_breaks_off(refuses, end, column):
     whole = '[{"text": "whole"}'
@@ -115,7 +125,13 @@ def test_fault_34_decomposed_and_private_characters_are_accepted(accepts, bench)
 def test_fault_34_a_line_over_one_megabyte_is_refused(refuses, use):
     first = "text\n" if use == "csv" else ""
     line = '{"text": "' + "x" * (1 << 20) + '"}'
-    refuses(f"{first}{line}\n", "MR503", use=use, says="longer than 1 MB", line={"csv": 2, "json": "1:1"}.get(use, 1))
+    refuses(
+        f"{first}{line}\n",
+        "MR503",
+        use=use,
+        says="longer than 1 MB",
+        line={"csv": 2, "json": "1:1"}.get(use, 1),
+    )
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "cp949"])

@@ -15,7 +15,7 @@ from medrecipe_plugins.data._window import Window
 from pipeline_dsl.api import DataError, PlacedRow, Provider, hookimpl, option
 
 _LONGEST_WORD = 16
-"""No word, number sign or escape of JSON is longer: a mistake so near the end may be one for want of the rest."""
+"""No word or escape of JSON is longer: a mistake so near the end may be one for want of the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +35,14 @@ class JsonObjects(FileSource):
         super().__init__(options.path)
 
     def rows(self, start: int = 0) -> Iterator[PlacedRow]:
-        """Yield the objects, each at the line and column where it begins; those before ``start`` are read too.
+        """Yield the objects, each at the line and column where it begins.
+
+        Those before ``start`` are read as well: nothing else finds their ends.
 
         Raises:
-            DataError: MR501 the file is missing; MR502 it is no regular file or cannot be read; MR503 it is not
-                UTF-8, no list of objects, or a row is longer than 1 MB; MR509 it is compressed and damaged.
+            DataError: MR501 the file is missing; MR502 it is no regular file or cannot be read; MR503 it is
+                not UTF-8, no list of objects, or a row is longer than 1 MB; MR509 it is compressed and
+                damaged.
         """
         file = self.file()
         with file.open() as content:
@@ -123,9 +126,10 @@ def _wrong(window: Window, message: str) -> DataError:
 
 _DECODER = decoder()
 _FORM = 'the file is one list of objects, [{"column": value}, …], or objects one after another'
-_NAMES = {"[": "a list", '"': "a text", "]": "a bracket", ",": "a comma", "t": "true", "f": "false", "n": "null"} | {
-    sign: "a number" for sign in "-0123456789"
-}
+_NAMES = {
+    "[": "a list", '"': "a text", "]": "a bracket", ",": "a comma", "t": "true", "f": "false", "n": "null",
+    **dict.fromkeys("-0123456789", "a number"),
+}  # fmt: skip
 
 
 @hookimpl

@@ -66,12 +66,15 @@ def test_text_is_normalised_to_nfc_in_values_and_names(rows_of, source):
 
 
 def test_what_stands_after_the_rows_that_are_asked_for_is_not_read(source):
-    assert [row.row for row in islice(source('[{"a": 1}, {"a": 2}, broken').rows(), 2)] == [{"a": 1}, {"a": 2}]
+    assert [row.row for row in islice(source('[{"a": 1}, {"a": 2}, broken').rows(), 2)] == [
+        {"a": 1},
+        {"a": 2},
+    ]
 
 
 @pytest.mark.parametrize("before", range(CHUNK - 30, CHUNK + 2))
 def test_a_row_is_whole_wherever_the_pieces_end_in_which_the_file_is_read(rows_of, source, before):
-    row = {"n": -12.5e-3, "b": [True, None], "text": "간 \U0001f9b7 \\ \""}
+    row = {"n": -12.5e-3, "b": [True, None], "text": '간 \U0001f9b7 \\ "'}
     text = json.dumps(row) if before % 2 else json.dumps(row, ensure_ascii=False)
     assert rows_of(source(f"[{' ' * (before - 1)}{text},{text}]")) == [row, row]
 
@@ -113,7 +116,9 @@ def test_what_is_no_list_of_objects_is_named_where_it_is_not(refused, source, tm
 
 
 def test_bytes_that_are_not_utf8_are_named(refused, source):
-    assert "byte 8 of the file is not" in refused(source(b'[{"a": "\xb0\xa1"}]'[:7] + b"\xb0]"), "MR503").message
+    assert (
+        "byte 8 of the file is not" in refused(source(b'[{"a": "\xb0\xa1"}]'[:7] + b"\xb0]"), "MR503").message
+    )
     far = b"[" + b" " * (CHUNK - 3) + "간".encode()[:2] + b"]"  # begins in one piece, breaks off in the next
     assert f"byte {CHUNK - 1} of the file is not" in refused(source(far), "MR503").message
 
