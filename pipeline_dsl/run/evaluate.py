@@ -42,8 +42,8 @@ def evaluate_run(
     run's own is fine where the base comes out the same there, number format included.
 
     Raises:
-        MedrecipeError: no such run, phase or task, an exported stack, a damaged adapter, or data or a base that
-            changed.
+        MedrecipeError: no such run, phase or task, an exported stack, a damaged adapter, or data or a base
+            that changed.
     """
     folder = RunFolder(history.locate_run(runs, run_id))
     _refuse_exported(folder.path)
@@ -73,9 +73,7 @@ def _refuse_exported(folder: Path) -> None:
     """An exported stack knows the names of its data and not where they are."""
     if (folder / EXPORTED).is_file():
         message = "an exported stack has no data on which it could be scored"
-        help_ = (
-            "its scores are in its README.md; medrecipe eval scores the run that it came from"
-        )
+        help_ = "its scores are in its README.md; medrecipe eval scores the run that it came from"
         raise DataError(message, code=PlanCode.DATA.code, place=str(folder), help=help_)
 
 
