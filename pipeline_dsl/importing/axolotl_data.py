@@ -152,7 +152,7 @@ def _conversation(reader: Reader, origin: Origin, name: str) -> list[Origin]:
         reader.refuse(Code.DATA_FORM, "the keys of the turns are others than a recipe reads", "type", help_)
         return []
     column = reader.text("field_messages") or _TURNS[name]
-    found = conversation(reader, "type", origin, column, {})
+    found = conversation(reader, "type", origin, {"messages": column}, {})
     return [found] if found else []
 
 

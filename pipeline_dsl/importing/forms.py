@@ -56,9 +56,18 @@ def turns_column(origin: Origin) -> str | None:
 
 
 def conversation(
-    reader: Reader, key: str, origin: Origin, column: str, options: Mapping[str, Value], remark: str = ""
+    reader: Reader, key: str, origin: Origin, columns: Mapping[str, str], options: Mapping[str, Value]
 ) -> Origin | None:
-    """Rows of turns through ``conversation``; None, and a finding, where a column is seen to hold none."""
+    """Rows of turns through ``conversation``; None, and a finding, where there are seen to be none.
+
+    Args:
+        reader: the block that names them.
+        key: the key that does.
+        origin: the source.
+        columns: of ``messages``, and of ``system`` where rows have one.
+        options: of the template.
+    """
+    column = columns["messages"]
     first = origin.seen.first
     turns = first.get(column)
     if first and not isinstance(turns, list):
@@ -68,7 +77,7 @@ def conversation(
     if not isinstance(turns, list) or len(turns) > _ONE_EXCHANGE:
         reader.ledger.look_at(_EACH)
     template: Value = {"use": "conversation", **options} if options else "conversation"
-    return mapped(origin, template, {"messages": column}, remark)
+    return mapped(origin, template, columns)
 
 
 _ONE_EXCHANGE = 3

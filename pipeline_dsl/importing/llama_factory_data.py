@@ -204,7 +204,7 @@ class _Shape:
             self._refuse(Code.NO_LORA, "the rows are preferences (`ranking`)", help_)
             return True
         for column, why in _BY_ROW.items():
-            if column in _columns(about):
+            if column in _columns(about) and (column != "system" or form == "alpaca"):
                 self._refuse(
                     Code.DATA_FORM, f"the rows have `{column}`: {why}", f"take `{column}` out of {INFO}"
                 )
@@ -226,7 +226,11 @@ class _Shape:
         options: dict[str, Value] = {"system": self.system} if self.system else {}
         if self.reader.flag("mask_history"):
             options["learn"] = "last"
-        return conversation(self.reader, "dataset", found, column, options)
+        columns = {"messages": column}
+        if system := _columns(about).get("system"):
+            options["row_system"] = True
+            columns["system"] = system
+        return conversation(self.reader, "dataset", found, columns, options)
 
     def _formed(self, found: Origin, about: Info) -> Origin | None:
         columns = _columns(about)

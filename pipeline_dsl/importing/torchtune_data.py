@@ -130,7 +130,7 @@ def _conversation(reader: Reader, origin: Origin, *, has_turns: bool) -> Origin 
         return None
     system = reader.text("new_system_prompt")
     column = reader.text("conversation_column") or _STYLES[style]
-    return conversation(reader, COMPONENT, origin, column, {"system": system} if system else {})
+    return conversation(reader, COMPONENT, origin, {"messages": column}, {"system": system} if system else {})
 
 
 def _has_turns(reader: Reader) -> bool:

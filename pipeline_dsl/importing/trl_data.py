@@ -121,7 +121,7 @@ class _Form:
                 f"{origin.name}: every turn is learned there, here the answers alone; `loss: all` would "
                 "learn what stands before an answer too, once for each"
             )
-        return conversation(self.reader, key, origin, column, {})
+        return conversation(self.reader, key, origin, {"messages": column}, {})
 
     def _pairs(self, origin: Origin, key: str) -> Origin | None:
         """Prompt and completion one behind the other; white space at their ends stands in the template."""

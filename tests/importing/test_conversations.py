@@ -120,6 +120,17 @@ def test_those_of_llama_factory_keep_system_prompt_and_masked_history(recipe, ta
     assert "mask_history" not in text
 
 
+def test_a_system_prompt_by_row_is_a_column(recipe, talks):
+    rows = [SHAREGPT | {"role_card": "Be brief."}, SHAREGPT | {"role_card": ""}]
+    (talks / "data" / "talks.json").write_text(json.dumps(rows), encoding="utf-8")
+    info = {"formatting": "sharegpt", "columns": {"messages": "conversations", "system": "role_card"}}
+    text = json.dumps({"talks": {"file_name": "talks.json", **info}})
+    (talks / "data" / "dataset_info.json").write_text(text, encoding="utf-8")
+    data, template, _ = recipe(FACTORY)
+    assert data["columns"] == {"messages": "conversations", "system": "role_card"}
+    assert template == {"use": "conversation", "row_system": True}
+
+
 def test_those_of_torchtune_keep_their_system_prompt(recipe):
     data, template, _ = recipe(TUNE)
     assert data["columns"] == {"messages": "conversations"}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from medrecipe_plugins.templates._fields import checked
+from medrecipe_plugins.templates._fields import checked, text_of
 from pipeline_dsl.api import DataError, Message, Provider, Row, Sample, hookimpl, option
 
 _ROLES: Mapping[str, Literal["system", "user", "assistant"]] = {
@@ -22,6 +22,9 @@ class Options:
     """Turns of a user and an assistant, perhaps after one of the system, as OpenAI or ShareGPT write them."""
 
     system: str = option("", doc="system prompt of the rows that have none; empty for none")
+    row_system: bool = option(
+        default=False, doc="whether rows have a `system`, which may be empty, beside their turns"
+    )
     learn: Literal["each", "last"] = option(
         "each", doc="each answer, as a sample of its own after the turns before it, or the last one alone"
     )
@@ -32,10 +35,14 @@ class Conversation:
     """Answers of the assistant, each after all turns before it."""
 
     options: Options
-    fields: ClassVar[Sequence[str]] = ("messages",)
     asks: ClassVar[Sequence[str]] = ("messages",)
     takes_turns: ClassVar[bool] = True
     stops: ClassVar[Sequence[str]] = ()
+
+    @property
+    def fields(self) -> Sequence[str]:
+        """The columns that it needs."""
+        return ("messages", "system") if self.options.row_system else ("messages",)
 
     def render(self, row: Row, id: str) -> Iterable[Sample]:
         """One sample an answer; a second and later ones have their number behind the row's place."""
@@ -73,7 +80,8 @@ class Conversation:
 
     def text(self) -> str:
         """The system prompt, and which answers are learned."""
-        return f"system: {self.options.system}\nturns as they are; learned: {self.options.learn}"
+        first = "{system}, else " if self.options.row_system else ""
+        return f"system: {first}{self.options.system}\nturns as they are; learned: {self.options.learn}"
 
     def _turns(self, row: Row, id: str) -> tuple[Message, ...]:
         """The turns of a row in an order that they can have, or DataError (MR514)."""
@@ -82,8 +90,9 @@ class Conversation:
             message = "field 'messages' is no list of turns"
             raise DataError(message, code="MR514", place=id, help=_FORM)
         turns = [_turn(item, number, id) for number, item in enumerate(value, start=1)]
-        if self.options.system and turns[0].role != "system":
-            turns.insert(0, Message(role="system", content=checked(self.options.system, "system", id)))
+        system = self._system(row, id)
+        if system and turns[0].role != "system":
+            turns.insert(0, Message(role="system", content=checked(system, "system", id)))
         spoken = turns[1:] if turns[0].role == "system" else turns
         for number, turn in enumerate(spoken):
             if turn.role != ("assistant" if number % 2 else "user"):
@@ -92,6 +101,12 @@ class Conversation:
         if not spoken:
             raise DataError("nobody asks anything", code="MR514", place=id, help=_ORDER)
         return tuple(turns)
+
+    def _system(self, row: Row, id: str) -> str:
+        """The row's own system prompt where it has one, else the recipe's."""
+        value = row.get("system") if self.options.row_system else None
+        blank = value is None or (isinstance(value, str) and not value.strip())
+        return self.options.system if blank else text_of(row, "system", id)
 
 
 def _turn(item: Any, number: int, id: str) -> Message:

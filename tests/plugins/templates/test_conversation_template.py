@@ -50,6 +50,16 @@ def test_a_row_keeps_its_own_system_prompt_and_others_get_that_of_the_recipe():
     assert samples(OPENAI[1:])[0].messages == TURNS[1:2]
 
 
+def test_a_system_prompt_may_stand_in_a_column_of_the_row():
+    template = made(row_system=True, system="Be long.")
+    assert template.fields == ("messages", "system")
+    for system, expected in (("Be brief.", "Be brief."), (" ", "Be long."), (None, "Be long.")):
+        first = next(iter(template.render({"messages": OPENAI[1:3], "system": system}, "row:1")))
+        assert first.messages[0] == Message(role="system", content=expected)
+    with pytest.raises(DataError, match="not text"):
+        template.render({"messages": OPENAI[1:3], "system": ["x"]}, "row:1")
+
+
 def test_a_typed_text_is_a_turn_after_earlier_ones():
     template = made(system="Be brief.")
     assert template.ask(template.read("Which?"), TURNS[1:3]).messages == TURNS[:4]
@@ -99,4 +109,6 @@ def test_case_36_a_control_token_in_a_turn_is_refused():
 
 
 def test_all_that_shapes_samples_is_in_its_text():
-    assert len({made(**o).text() for o in ({}, {"system": "x"}, {"learn": "last"})}) == 3
+    assert (
+        len({made(**o).text() for o in ({}, {"system": "x"}, {"learn": "last"}, {"row_system": True})}) == 4
+    )
