@@ -22,14 +22,15 @@ from pipeline_dsl.cli.options import (
 from pipeline_dsl.cli.prepare import catalog_for, choices_of
 from pipeline_dsl.cli.tables import Column, Table, draw
 from pipeline_dsl.cli.used_run import local_plugins
-from pipeline_dsl.run.history import RunDetail, show_run
+from pipeline_dsl.run.history import RunDetail, locate_run, read_run
 
 _HELP = """Score the tasks of a finished run again.
 
 The base is loaded with the adapters that the run's last phase left, every file held against its manifest.
 Nothing is trained, and the run's own record stays as it is.
 
-RUN is an id or as much of its beginning as is unique.
+RUN is an id or as much of its beginning as is unique, or the folder of a run. An exported stack has
+no data; its scores are in its README.md.
 
 \b
 Examples:
@@ -60,12 +61,11 @@ def command(
     """Score a run and print the scores."""
     from pipeline_dsl.run.evaluate import evaluate_run
 
-    detail, choices = show_run(runs, run), choices_of(options)
-    catalog = catalog_for(local_plugins(detail.folder), choices)
+    folder, choices = locate_run(runs, run), choices_of(options)
+    detail, catalog = read_run(folder), catalog_for(local_plugins(folder), choices)
     chosen = phase or _last_phase(detail)
-    full_id = f"{detail.project}/{detail.id}"
     _say(f"scoring {', '.join(tasks) or 'all tasks'}")
-    scores = evaluate_run(runs, full_id, catalog, tasks=tasks, phase=chosen, device=choices.device, say=_say)
+    scores = evaluate_run(runs, run, catalog, tasks=tasks, phase=chosen, device=choices.device, say=_say)
     if as_json:
         plain = {task: asdict(score) for task, score in scores.items()}
         print_document({"run": detail.id, "phase": chosen, "scores": plain})

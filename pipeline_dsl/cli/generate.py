@@ -33,8 +33,9 @@ _TOGETHER = 16
 _HELP = """Have a trained run write.
 
 What is asked goes through the prompt template in which the run was trained, and ends at its end marks. A
---file has one JSON object a line (or is .csv or .parquet): a `prompt`, or the columns of a template. Answers
-come on stdout in the order of the prompts, token by token where there is one; everything else on stderr.
+--file has one JSON object a line (or is .json, .csv or .parquet): a `prompt`, or the columns of a template.
+Answers come on stdout in the order of the prompts, token by token where there is one; everything else on
+stderr.
 
 RUN is an id or as much of its beginning as is unique, or the folder of a run or of an exported stack.
 

@@ -65,7 +65,8 @@ def command(files: tuple[str, ...], tool: str | None, out: str | None, *, force:
     for origin in done.origins:
         click.echo(_account(origin.file, origin.account.carried, origin.account.total), err=True)
         for left in origin.account.left:
-            click.echo(f"  not carried: {left.path}: {left.value}", err=True)
+            hint = f"; did you mean `{left.meant}`?" if left.meant else ""
+            click.echo(f"  not carried: {left.path}: {left.value}{hint}", err=True)
         if origin.account.empty:
             click.echo(f"  without a value: {', '.join(origin.account.empty)}", err=True)
     return _hand_over(done.text, out)

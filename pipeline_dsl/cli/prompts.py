@@ -22,7 +22,7 @@ from pipeline_dsl.run.asking import NotAskedSoError, Question, choose_question
 
 PROMPT = "prompt"
 """The column of a row that is typed text."""
-_SOURCES = {".csv": "csv", ".parquet": "parquet"}
+_SOURCES = {".csv": "csv", ".json": "json", ".parquet": "parquet"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

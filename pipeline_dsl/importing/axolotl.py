@@ -47,7 +47,7 @@ _ASIDES = {
     "tokenizer_use_fast": "the tokenizer is the model's own",
     "is_*_derived_model": "the class follows from the model's own configuration",
     "strict": "unknown keys are always refused in a recipe",
-    "chat_template": "templates say the form of rows; `instruction` is the model's own chat template",
+    "chat_template": "`instruction` and `conversation` go through the model's own chat template",
     "chat_template_jinja": "a recipe takes the model's own chat template",
     "default_system_message": "`system` is an option of the template `instruction`",
     "lora_modules_to_save": SAVED,

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from pipeline_dsl.importing.codes import Code
 from pipeline_dsl.importing.draft import Block, Said
-from pipeline_dsl.importing.forms import CHAT_HELP, custom, literal, mapped, refuse_turns, request
+from pipeline_dsl.importing.forms import (
+    CHAT_HELP,
+    ROLE_KEYS,
+    TEXT_KEYS,
+    conversation,
+    custom,
+    literal,
+    mapped,
+    refuse_turns,
+    request,
+)
 from pipeline_dsl.importing.mixing import Lessons, share_of
 from pipeline_dsl.importing.names import distinct
 from pipeline_dsl.importing.places import Places
 from pipeline_dsl.importing.reader import Reader
 from pipeline_dsl.importing.sources import GENERIC, Origin, origins_of
 
-_CHATS = ("chat_template", "sharegpt", "chatml", "oasst", "completion_chat", "input_output", "chat")
+_TURNS = {"chat_template": "messages", "sharegpt": "conversations"}
+"""Kinds of conversations that are carried, and the column that they have the turns in."""
+_CHATS = ("chatml", "oasst", "completion_chat", "input_output", "chat")
 _ASIDES = {
     "shards*": "take a part of the rows with `limit` or `filter`",
     "preprocess_shards": "data are prepared once and kept",
@@ -20,8 +32,8 @@ _ASIDES = {
     "chat_template*": "the templates of a recipe say the form of rows",
     "roles*": "a template learns the completion",
     "train_on_eos": "the end mark of a completion is always learned",
-    "message_*": "no template takes lists of turns",
-    "field_messages": "no template takes lists of turns",
+    "message_*": "the template `conversation` knows what turns are called",
+    "field_messages": "the rows are no conversations",
 }
 
 
@@ -92,10 +104,7 @@ def _dataset(reader: Reader, places: Places, templates: dict[str, Block]) -> lis
         revision=reader.text("revision"),
         kind=_kind(reader),
     )
-    return [
-        done for origin in found if not refuse_turns(reader, "path", origin)
-        for done in _formed(reader, origin, templates)
-    ]  # fmt: skip
+    return [done for origin in found for done in _formed(reader, origin, templates)]
 
 
 def _kind(reader: Reader) -> str | None:
@@ -109,9 +118,14 @@ def _kind(reader: Reader) -> str | None:
 
 def _formed(reader: Reader, origin: Origin, templates: dict[str, Block]) -> list[Origin]:
     if reader.is_block("type"):
-        return _own(reader, origin, templates)
+        return [] if refuse_turns(reader, "path", origin) else _own(reader, origin, templates)
     kind = reader.text("type") or ""
     name, _, _ = kind.partition(":")
+    name = name.partition(".")[0] if name.startswith("sharegpt") else name
+    if name in _TURNS:
+        return _conversation(reader, origin, name)
+    if refuse_turns(reader, "path", origin):
+        return []
     if name == "completion":
         return [mapped(origin, "plain_text", {"text": reader.text("field") or "text"})]
     if name == "alpaca":
@@ -126,6 +140,20 @@ def _formed(reader: Reader, origin: Origin, templates: dict[str, Block]) -> list
     words = f"rows of the type `{kind[:40]}` cannot be carried" if kind else "a dataset has no `type`"
     reader.refuse(Code.DATA_FORM, words, "type", help_)
     return []
+
+
+def _conversation(reader: Reader, origin: Origin, name: str) -> list[Origin]:
+    """Lists of turns, whose keys are those that the template knows."""
+    named = reader.inner("message_property_mappings")
+    role = (named.text("role") if named else None) or reader.text("message_field_role") or ROLE_KEYS[0]
+    text = (named.text("content") if named else None) or reader.text("message_field_content") or TEXT_KEYS[0]
+    if role not in ROLE_KEYS or text not in TEXT_KEYS:
+        help_ = "a turn has `role` and `content`, or `from` and `value`: rename them in the data"
+        reader.refuse(Code.DATA_FORM, "the keys of the turns are others than a recipe reads", "type", help_)
+        return []
+    column = reader.text("field_messages") or _TURNS[name]
+    found = conversation(reader, "type", origin, {"messages": column}, {})
+    return [found] if found else []
 
 
 def _own(reader: Reader, origin: Origin, templates: dict[str, Block]) -> list[Origin]:

@@ -15,9 +15,15 @@ from pipeline_dsl.syntax.nodes import Value
 _TURNS = ("messages", "conversations", "conversation")
 _FIELD = re.compile(r"[^\W\d]\w*")
 CHAT_HELP = (
-    "no template takes lists of turns: write each exchange as a row with `instruction` and `response` "
-    "(jq -c '{instruction: .messages[0].content, response: .messages[1].content}') and use `instruction`"
+    "the template `conversation` takes lists of turns of a user and an assistant, perhaps after one of the "
+    "system; bring the rows into that form"
 )
+_EACH = (
+    "conversations: each answer is a sample here, learned after the turns before it, and a conversation of "
+    "several is several; there it is one, so a step of as many samples has fewer of them: raise `grad_accum`"
+)
+ROLE_KEYS, TEXT_KEYS = ("role", "from"), ("content", "value")
+"""Names under which a turn has its role and its text."""
 
 
 def mapped(origin: Origin, template: Value, columns: Mapping[str, str], remark: str = "") -> Origin:
@@ -44,9 +50,43 @@ def request(
     return mapped(origin, template, kept, remark)
 
 
+def turns_column(origin: Origin) -> str | None:
+    """The column that is seen to hold lists of turns."""
+    return next((c for c in _TURNS if isinstance(origin.seen.first.get(c), list)), None)
+
+
+def conversation(
+    reader: Reader, key: str, origin: Origin, columns: Mapping[str, str], options: Mapping[str, Value]
+) -> Origin | None:
+    """Rows of turns through ``conversation``; None, and a finding, where there are seen to be none.
+
+    Args:
+        reader: the block that names them.
+        key: the key that does.
+        origin: the source.
+        columns: of ``messages``, and of ``system`` where rows have one.
+        options: of the template.
+    """
+    column = columns["messages"]
+    first = origin.seen.first
+    turns = first.get(column)
+    if first and not isinstance(turns, list):
+        message = f"the rows have no list of turns in a column `{column[:40]}`"
+        reader.refuse(Code.DATA_FORM, message, key, CHAT_HELP)
+        return None
+    if not isinstance(turns, list) or len(turns) > _ONE_EXCHANGE:
+        reader.ledger.look_at(_EACH)
+    template: Value = {"use": "conversation", **options} if options else "conversation"
+    return mapped(origin, template, columns)
+
+
+_ONE_EXCHANGE = 3
+"""Turns of a system, a user and an assistant."""
+
+
 def refuse_turns(reader: Reader, key: str, origin: Origin) -> bool:
     """Refuse rows that are seen to be lists of turns; return whether they are."""
-    column = next((c for c in _TURNS if isinstance(origin.seen.first.get(c), list)), None)
+    column = turns_column(origin)
     if column is None:
         return False
     reader.refuse(Code.DATA_FORM, f"the rows are conversations (`{column}`)", key, CHAT_HELP)

@@ -10,6 +10,7 @@ from pipeline_dsl.diagnostics import Diagnostic, Related, Span
 from pipeline_dsl.importing.codes import Code
 from pipeline_dsl.importing.hiding import MARK, is_secret_name
 from pipeline_dsl.recipe.secrets import is_secret
+from pipeline_dsl.recipe.suggest import nearest
 from pipeline_dsl.syntax.nodes import Mapping, Node, Scalar, Sequence, plain
 
 Path = tuple[str | int, ...]
@@ -25,6 +26,8 @@ class Left:
     path: str
     value: str
     why: str
+    meant: str | None = None
+    """The key that it is probably a slip of: one that the tool knows and the config lacks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,11 @@ class Ledger:
         self.lookouts: list[str] = []
         """What a reader of the recipe should look at, in whole sentences."""
         self._fates: dict[Path, str | None] = {}
+        self._asked: set[Path] = set()
+
+    def ask(self, path: Path) -> None:
+        """Note a key that the tool knows, whether the config has it or not."""
+        self._asked.add(path)
 
     def carry(self, path: Path) -> None:
         """Say that the recipe says what this key says."""
@@ -83,15 +91,23 @@ class Ledger:
     def account(self) -> Account:
         """Put every key of the config into its place."""
         carried, left, empty = 0, list[Left](), list[str]()
-        for path, node in leaves(self.root, ()):
+        found = list(leaves(self.root, ()))
+        there = {path[:length] for path, _ in found for length in range(1, len(path) + 1)}
+        for path, node in found:
             known, why = self._fate(path)
             if known and why is None:
                 carried += 1
             elif isinstance(node, Scalar) and node.value is None and not known:
                 empty.append(spelt(path))
             else:
-                left.append(Left(path=spelt(path), value=shown(path, node), why=why or UNKNOWN))
+                meant = None if known else self._meant(path, there)
+                advice = f"{UNKNOWN}; did you mean `{meant}`?" if meant else UNKNOWN
+                left.append(Left(path=spelt(path), value=shown(path, node), why=why or advice, meant=meant))
         return Account(carried=carried, left=tuple(left), empty=tuple(empty))
+
+    def _meant(self, path: Path, there: set[Path]) -> str | None:
+        """The nearest of the keys that the same block was asked for and that are not there."""
+        return nearest(str(path[-1]), (str(p[-1]) for p in self._asked - there if p[:-1] == path[:-1]))
 
     def _fate(self, path: Path) -> tuple[bool, str | None]:
         """What was said of a key, or of the nearest one above it: ``(False, None)`` for nothing."""

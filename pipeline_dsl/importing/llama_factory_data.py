@@ -10,12 +10,22 @@ from typing import Any
 
 from pipeline_dsl.importing.codes import Code
 from pipeline_dsl.importing.draft import Block, Said
-from pipeline_dsl.importing.forms import CHAT_HELP, custom, mapped, refuse_turns, request
+from pipeline_dsl.importing.forms import (
+    CHAT_HELP,
+    ROLE_KEYS,
+    TEXT_KEYS,
+    conversation,
+    custom,
+    mapped,
+    refuse_turns,
+    request,
+)
 from pipeline_dsl.importing.mixing import Lessons, share_of
 from pipeline_dsl.importing.names import name_of
 from pipeline_dsl.importing.places import Places, kind_of_file
 from pipeline_dsl.importing.reader import Reader
 from pipeline_dsl.importing.sources import Origin, file_origin, hub_origin
+from pipeline_dsl.syntax.nodes import Value
 
 INFO = "dataset_info.json"
 _LARGEST = 4 << 20
@@ -23,6 +33,15 @@ _COLUMNS = {"prompt": "instruction", "query": "input", "response": "output"}
 _PROMPTS = {
     "default": ("Human: {instruction}\nAssistant:", "{response}"),
     "empty": ("{instruction}", "{response}"),
+}
+_TURNS = {"sharegpt": "conversations", "openai": "messages"}
+"""Formattings of conversations, and the column that they have the turns in."""
+_TAGS = {
+    "role_tag": ROLE_KEYS,
+    "content_tag": TEXT_KEYS,
+    "user_tag": ("user", "human"),
+    "assistant_tag": ("assistant", "gpt", "model"),
+    "system_tag": ("system", "developer"),
 }
 _BY_ROW = {
     "system": "a system prompt by row cannot be said; `system` is an option of the template",
@@ -139,9 +158,12 @@ class _Shape:
                 self._refuse(Code.MISSING, f"{INFO} knows no dataset `{name[:60]}`", help_)
                 return None
         found = self._source(name, about)
-        if found is None or self._has_turns(about, found):
+        if found is None or self._is_refused(about):
             return None
-        return self._formed(replace(found, name=found.name if not about else name_of(name, "rows")), about)
+        found = replace(found, name=found.name if not about else name_of(name, "rows"))
+        if about.get("formatting") in _TURNS:
+            return self._conversation(found, about)
+        return None if refuse_turns(self.reader, "dataset", found) else self._formed(found, about)
 
     def _refuse(self, code: Code, message: str, help_: str) -> None:
         self.reader.refuse(code, message, "dataset", help_)
@@ -172,24 +194,43 @@ class _Shape:
             return found.with_words(limit=Said(value=rows))
         return found
 
-    def _has_turns(self, about: Info, found: Origin) -> bool:
+    def _is_refused(self, about: Info) -> bool:
         form = about.get("formatting", "alpaca")
-        if form != "alpaca":
-            self._refuse(
-                Code.DATA_FORM, f"the rows are conversations (`formatting: {str(form)[:20]}`)", CHAT_HELP
-            )
+        if form != "alpaca" and (form not in _TURNS or self.is_pretraining):
+            self._refuse(Code.DATA_FORM, f"`formatting: {str(form)[:20]}` cannot be carried", CHAT_HELP)
             return True
         if about.get("ranking"):
             help_ = "a recipe trains on prompts and completions"
             self._refuse(Code.NO_LORA, "the rows are preferences (`ranking`)", help_)
             return True
         for column, why in _BY_ROW.items():
-            if column in _columns(about):
+            if column in _columns(about) and (column != "system" or form == "alpaca"):
                 self._refuse(
                     Code.DATA_FORM, f"the rows have `{column}`: {why}", f"take `{column}` out of {INFO}"
                 )
                 return True
-        return refuse_turns(self.reader, "dataset", found)
+        return False
+
+    def _conversation(self, found: Origin, about: Info) -> Origin | None:
+        """Lists of turns, whose keys and roles are those that the template knows."""
+        tags = about.get("tags")
+        said = tags if isinstance(tags, dict) else {}
+        strange = next((tag for tag, known in _TAGS.items() if said.get(tag, known[0]) not in known), None)
+        if strange is not None or self.template in ("alpaca", *_PROMPTS):
+            form = f"conversations in `template: {self.template}`"
+            words = f"`tags.{strange}` of {INFO}" if strange else form
+            help_ = f"known are {', '.join(_TAGS[strange])}" if strange else "take a chat template"
+            self._refuse(Code.DATA_FORM, f"{words} cannot be said", help_)
+            return None
+        column = _columns(about).get("messages") or _TURNS[str(about["formatting"])]
+        options: dict[str, Value] = {"system": self.system} if self.system else {}
+        if self.reader.flag("mask_history"):
+            options["learn"] = "last"
+        columns = {"messages": column}
+        if system := _columns(about).get("system"):
+            options["row_system"] = True
+            columns["system"] = system
+        return conversation(self.reader, "dataset", found, columns, options)
 
     def _formed(self, found: Origin, about: Info) -> Origin | None:
         columns = _columns(about)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 _KINDS = {
     ".jsonl": "jsonl",
-    ".json": "jsonl",
+    ".json": "json",
     ".ndjson": "jsonl",
     ".csv": "csv",
     ".tsv": "csv",

@@ -151,6 +151,7 @@ class Reader:
         self.ledger.error(code, message, self.key_span(key), help=help)
 
     def _node(self, key: str) -> Node | None:
+        self.ledger.ask((*self.path, key))
         node = self.node.get(key)
         if node is None or (isinstance(node, Scalar) and node.value is None):
             return None

@@ -20,8 +20,8 @@ class Seen:
 
     count: int | None = None
     first: Mapping[str, Any] = field(default_factory=dict)
-    is_array: bool = False
-    """Whether a JSON file holds one list, not a row a line."""
+    kind: str | None = None
+    """The source that reads a file of JSON, whatever its name: ``json`` a list, ``jsonl`` a row a line."""
 
 
 def look(path: Path, kind: str) -> Seen:
@@ -29,7 +29,7 @@ def look(path: Path, kind: str) -> Seen:
     try:
         if path.suffix == ".gz" or not path.is_file() or path.stat().st_size > MOST_BYTES:
             return Seen()
-        if kind == "jsonl":
+        if kind in ("json", "jsonl"):
             return _json(path)
         if kind == "csv":
             return _table(path)
@@ -42,14 +42,14 @@ def _json(path: Path) -> Seen:
     with path.open(encoding="utf-8-sig") as file:
         line = next((line for line in iter(lambda: file.readline(_FIRST), "") if line.strip()), "")
     if line.lstrip().startswith("["):
-        return Seen(is_array=True, first=_first_of_array(path))
+        return _listed(path)
     row = json.loads(line) if line else {}
-    return Seen(count=_lines(path), first=row if isinstance(row, dict) else {})
+    return Seen(count=_lines(path), first=row if isinstance(row, dict) else {}, kind="jsonl")
 
 
-def _first_of_array(path: Path) -> Mapping[str, Any]:
+def _listed(path: Path) -> Seen:
     rows = json.loads(path.read_text(encoding="utf-8-sig"))
-    return rows[0] if rows and isinstance(rows[0], dict) else {}
+    return Seen(count=len(rows), first=rows[0] if rows and isinstance(rows[0], dict) else {}, kind="json")
 
 
 def _table(path: Path) -> Seen:

@@ -43,7 +43,7 @@ def file_origin(
         key: the key that does.
         path: as the config has it.
         places: where that is.
-        kind: ``jsonl``, ``csv``, ``parquet`` or ``text``; without it the name's ending says it.
+        kind: ``json``, ``jsonl``, ``csv``, ``parquet`` or ``text``; without it the name's ending says it.
     """
     kind = kind or kind_of_file(path)
     if places.is_folder(path) or any(sign in path for sign in "*?["):
@@ -51,17 +51,11 @@ def file_origin(
         reader.refuse(Code.DATA_FORM, f"`{key}` is a folder or pattern; a recipe names files", key, help_)
         return None
     if kind is None:
-        help_ = "a recipe reads .jsonl, .csv, .tsv, .parquet and .txt files, and datasets of the hub"
+        help_ = "a recipe reads .json, .jsonl, .csv, .tsv, .parquet and .txt files, and datasets of the hub"
         reader.refuse(Code.DATA_FORM, f"no source of a recipe reads the file of `{key}`", key, help_)
         return None
     seen = Seen() if is_address(path) else look(places.here(path), kind)
-    if seen.is_array:
-        lines = re.sub(r"(\.json)?$", ".jsonl", path, count=1)
-        reader.ledger.look_at(
-            f"{path} is one JSON list, and a recipe reads a row a line: jq -c '.[]' {path} > {lines}, "
-            "and name that file"
-        )
-    block = {"use": Said(value=kind), "path": Said(value=places.written(path))}
+    block = {"use": Said(value=seen.kind or kind), "path": Said(value=places.written(path))}
     return Origin(name=name_of(path, "rows"), block=block, seen=seen)
 
 
@@ -84,7 +78,7 @@ def hub_origin(
     return Origin(name=name_of(name, "rows"), block=block)
 
 
-GENERIC = {"json": "jsonl", "csv": "csv", "parquet": "parquet", "text": "text"}
+GENERIC = {"json": "json", "csv": "csv", "parquet": "parquet", "text": "text"}
 """Names under which ``datasets.load_dataset`` reads files."""
 
 

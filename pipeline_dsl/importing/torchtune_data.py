@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline_dsl.importing.codes import Code
 from pipeline_dsl.importing.detection import COMPONENT
 from pipeline_dsl.importing.draft import Said
-from pipeline_dsl.importing.forms import CHAT_HELP, mapped, refuse_turns, request
+from pipeline_dsl.importing.forms import CHAT_HELP, conversation, mapped, refuse_turns, request
 from pipeline_dsl.importing.mixing import Lessons
 from pipeline_dsl.importing.places import Places
 from pipeline_dsl.importing.reader import Reader
@@ -26,9 +26,11 @@ _ASIDES = {
     "add_eos": "the end of a document is always marked",
     "trust_remote_code": "scripts of datasets are never run",
     "num_proc": "data are prepared once and kept",
-    "conversation_*": "no template takes lists of turns",
+    "conversation_*": "the rows are no conversations",
 }
-_HELP = "alpaca_dataset, instruct_dataset and text_completion_dataset are read"
+_STYLES = {"sharegpt": "conversations", "openai": "messages"}
+"""Styles of conversations, and the column that they have the turns in."""
+_HELP = "alpaca_dataset, instruct_dataset, chat_dataset and text_completion_dataset are read"
 
 
 def teaching(reader: Reader, places: Places) -> Lessons:
@@ -66,7 +68,7 @@ def _dataset(reader: Reader, places: Places, *, has_turns: bool) -> list[Origin]
             "packed: a step has fewer tokens here, since rows are not packed; raise `grad_accum`"
         )
     reader.leave_all(_ASIDES)
-    if kind not in (*_USUAL_SOURCES, "instruct_dataset", "text_completion_dataset"):
+    if kind not in (*_USUAL_SOURCES, "instruct_dataset", "chat_dataset", "text_completion_dataset"):
         chat = "chat" in kind or "messages" in kind or "multimodal" in kind
         words = (
             f"rows of `{kind[:40]}` cannot be carried" if kind else "a dataset has no builder (`_component_`)"
@@ -81,6 +83,9 @@ def _dataset(reader: Reader, places: Places, *, has_turns: bool) -> list[Origin]
         return []
     files = reader.texts("data_files") or ()
     read = origins_of(reader, places, source, files, config=reader.text("name"))
+    if kind == "chat_dataset":
+        talks = [_conversation(reader, origin, has_turns=has_turns) for origin in read]
+        return [_filtered(reader, origin) for origin in talks if origin is not None]
     found = [
         _formed(reader, origin, kind, has_turns=has_turns)
         for origin in read
@@ -114,6 +119,18 @@ def _formed(reader: Reader, origin: Origin, kind: str, *, has_turns: bool) -> Or
     if not has_turns:
         return mapped(origin, PLAIN_PAIR, columns, "the tokenizer of the config has no turns")
     return mapped(origin, {"use": "instruction", **options} if options else "instruction", columns)
+
+
+def _conversation(reader: Reader, origin: Origin, *, has_turns: bool) -> Origin | None:
+    """Lists of turns, where the tokenizer of the config frames them."""
+    style = reader.text("conversation_style") or "sharegpt"
+    if style not in _STYLES or not has_turns:
+        what = "a tokenizer without turns" if style in _STYLES else f"`conversation_style: {style[:20]}`"
+        reader.refuse(Code.DATA_FORM, f"conversations with {what} cannot be carried", COMPONENT, CHAT_HELP)
+        return None
+    system = reader.text("new_system_prompt")
+    column = reader.text("conversation_column") or _STYLES[style]
+    return conversation(reader, COMPONENT, origin, {"messages": column}, {"system": system} if system else {})
 
 
 def _has_turns(reader: Reader) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline_dsl.importing.codes import Code
 from pipeline_dsl.importing.draft import Block, Said
-from pipeline_dsl.importing.forms import CHAT_HELP, custom, mapped, refuse_turns
+from pipeline_dsl.importing.forms import CHAT_HELP, conversation, custom, mapped, turns_column
 from pipeline_dsl.importing.mixing import Lessons, share_of
 from pipeline_dsl.importing.places import Places
 from pipeline_dsl.importing.reader import Reader
@@ -15,9 +15,6 @@ _PAIRS = "prompt_completion"
 
 def teaching(reader: Reader, places: Places) -> Lessons:
     """Read ``dataset_name`` or ``datasets``, and what is held out."""
-    if reader.flag("assistant_only_loss"):
-        message = "the rows are conversations (`assistant_only_loss`)"
-        reader.refuse(Code.DATA_FORM, message, "assistant_only_loss", CHAT_HELP)
     templates: dict[str, Block] = {}
     column = reader.text("dataset_text_field")
     form = _Form(reader, column, templates)
@@ -93,12 +90,14 @@ class _Form:
     def __init__(self, reader: Reader, column: str | None, templates: dict[str, Block]) -> None:
         self.reader, self.column, self.templates = reader, column, templates
         self.pairs = reader.flag("completion_only_loss")
+        self.answers = reader.flag("assistant_only_loss")
 
     def of(self, origin: Origin) -> Origin | None:
         """Give an origin its template; None, and a finding, where there is none for it."""
         key = "datasets" if self.reader.has("datasets") else "dataset_name"
-        if refuse_turns(self.reader, key, origin):
-            return None
+        column = turns_column(origin)
+        if column is not None or self.answers:
+            return self._conversation(origin, key, column or "messages")
         first = origin.seen.first
         if {"prompt", "completion"} <= set(first) or (not first and self.pairs):
             return self._pairs(origin, key)
@@ -111,9 +110,18 @@ class _Form:
         if not first and self.column is None:
             self.reader.ledger.look_at(
                 f"{origin.name}: the config does not say what its rows have; a column `text` is taken. "
-                "Rows of prompt and completion need a template of their own, conversations have none"
+                "Rows of prompt and completion need a template of their own, conversations `conversation`"
             )
         return mapped(origin, "plain_text", {"text": self.column or "text"})
+
+    def _conversation(self, origin: Origin, key: str, column: str) -> Origin | None:
+        """Lists of turns. All of them are learned there, unless the config says that answers are."""
+        if not self.answers:
+            self.reader.ledger.look_at(
+                f"{origin.name}: every turn is learned there, here the answers alone; `loss: all` would "
+                "learn what stands before an answer too, once for each"
+            )
+        return conversation(self.reader, key, origin, {"messages": column}, {})
 
     def _pairs(self, origin: Origin, key: str) -> Origin | None:
         """Prompt and completion one behind the other; white space at their ends stands in the template."""

@@ -125,6 +125,10 @@ def _stages(phase: PhasePlan) -> str:
     return table(("stage", "template", "samples", "until"), rows)
 
 
+def _epochs(number: float) -> str:
+    return f"{number:.3g} epoch{'' if number == 1 else 's'}"
+
+
 def _came_to(record: Json) -> str:
     """One sentence on what a phase came to, of what its record holds."""
     metrics, data = record.get("metrics") or {}, record.get("data") or {}
@@ -132,7 +136,7 @@ def _came_to(record: Json) -> str:
         _counted(data.get("samples"), "samples an epoch"),
         _counted(data.get("dropped"), "samples left out") if data.get("dropped") else "",
         _counted(metrics.get("steps"), "steps"),
-        f"{metrics['epochs']:.3g} epochs" if metrics.get("epochs") else "",
+        _epochs(metrics["epochs"]) if metrics.get("epochs") else "",
         _counted(metrics.get("label_tokens"), "tokens learned from"),
         f"mean loss {figure(metrics['loss'])} nats a token" if _is_number(metrics.get("loss")) else "",
         _counted(metrics.get("trainable_parameters"), "trained parameters"),

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline_dsl.api.errors import MedrecipeError
+from pipeline_dsl.api.errors import DataError, MedrecipeError
 from pipeline_dsl.api.records import Score
 from pipeline_dsl.plan.codes import PlanCode
 from pipeline_dsl.plan.data import prepare_data
@@ -16,6 +16,7 @@ from pipeline_dsl.plan.model import PhasePlan, Plan
 from pipeline_dsl.registry import Catalog
 from pipeline_dsl.run import history
 from pipeline_dsl.run.context import Context
+from pipeline_dsl.run.export_manifest import NAME as EXPORTED
 from pipeline_dsl.run.folder import RunFolder
 from pipeline_dsl.run.interrupt import Interrupts
 from pipeline_dsl.run.listeners import Listeners
@@ -41,10 +42,12 @@ def evaluate_run(
     run's own is fine where the base comes out the same there, number format included.
 
     Raises:
-        MedrecipeError: no such run, phase or task, a damaged adapter, or data or a base that changed.
+        MedrecipeError: no such run, phase or task, an exported stack, a damaged adapter, or data or a base
+            that changed.
     """
-    detail = history.show_run(runs, run_id)
-    folder = RunFolder(Path(detail.folder))
+    folder = RunFolder(history.locate_run(runs, run_id))
+    _refuse_exported(folder.path)
+    detail = history.read_run(folder.path)
     plan = stored_plan(folder)
     plan = replace(plan, device=device or plan.device)
     chosen = _phase(plan, phase or _last_finished(detail.phases, run_id))
@@ -64,6 +67,14 @@ def evaluate_run(
     with closing(context.load_base(chosen.seed)) as model:
         context.attach(model, chosen, trained=True)
         return context.scorer.score_all(model, wanted, lambda task, _: say(f"scored {task}"))
+
+
+def _refuse_exported(folder: Path) -> None:
+    """An exported stack knows the names of its data and not where they are."""
+    if (folder / EXPORTED).is_file():
+        message = "an exported stack has no data on which it could be scored"
+        help_ = "its scores are in its README.md; medrecipe eval scores the run that it came from"
+        raise DataError(message, code=PlanCode.DATA.code, place=str(folder), help=help_)
 
 
 def _phase(plan: Plan, name: str) -> PhasePlan:

@@ -72,7 +72,11 @@ def show_run(runs: Path, name: str) -> RunDetail:
     Raises:
         UnknownRunError: no run has it, several have, or it is no id at all.
     """
-    folder = find_run(runs, name)
+    return read_run(find_run(runs, name))
+
+
+def read_run(folder: Path) -> RunDetail:
+    """Read the run of a folder; UnknownRunError where it holds none."""
     summary = read_summary(folder)
     if summary is None:
         msg = f"{folder} holds no run"

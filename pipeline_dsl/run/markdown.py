@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 
 _MEANS_SOMETHING = frozenset("\\`*_[]<>&|~#!$")
-_PLAIN = re.compile(r"[\w .,:;/@+=%()'\"?\\-]+")
+_PLAIN = re.compile(r"[\w .,:;/@#+=%()'\"?\\-]+")
 _WITHIN_A_WORD = re.compile(r"(?<=[^\W_])_(?=[^\W_])")
 _PLAIN_YAML = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 _YAML_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})

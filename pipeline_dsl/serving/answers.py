@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from pipeline_dsl.serving.waiting import GoneError
 from pipeline_dsl.serving.worker import FullError
 
 _NOBODY_READS = 499
+_KIND = re.compile(r"(?:function-\w+|list|union)\[.*\]", re.DOTALL)
+"""What pydantic puts into a place where a value may be of several kinds."""
 
 
 def answer_exceptions(app: FastAPI) -> None:
@@ -63,8 +66,12 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 def _place(error: Mapping[str, Any]) -> Sequence[str | int]:
-    """Where in the body; names are the sender's, and may hold what no encoding can."""
-    return [p if isinstance(p, int) else p.encode("utf-8", "replace").decode() for p in error["loc"]]
+    """Where in the body, without pydantic's words for kinds.
+
+    Names are the sender's, and may hold what no encoding can.
+    """
+    named = [p for p in error["loc"] if isinstance(p, int) or not _KIND.fullmatch(p)]
+    return [p if isinstance(p, int) else p.encode("utf-8", "replace").decode() for p in named]
 
 
 def _said(request: Request, fault: Fault) -> Response:

@@ -2,11 +2,12 @@
 
 python tests/bench/serving.py [--run RUN --runs DIR] [--rounds 5] [--tokens 64] [--json]
 
-Trains four sibling specialties for two steps each on the embedded Llama, unless a run is given, and serves it in a
-process of its own. Prints how long each of 200 concurrent requests took (p50, p99), and tokens a second of 8
-requests one after another and at once, interleaved in every round: with one adapter, and with four mixed. Those 8 are
-greedy, since they all have the same length then; the 200 are drawn with seeds of their own. Answers at once have
-to be those one after another.
+Trains four sibling specialties on the embedded Llama, unless a run is given, and serves it in a process of its own.
+Prints how long each of 200 concurrent requests took (p50, p99), and tokens a second of 8 requests one after another
+and at once, interleaved in every round: with one adapter, and with four mixed. Those 8 are greedy, and what the
+specialties are taught is longer than an answer may be, so that all have the same length; where they do not (another
+run, say), that is told, for no batch is faster than its longest answer. The 200 are drawn with seeds of their own.
+Answers at once have to be those one after another.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ templates:
     ask: {{use: question_answer, context: false}}
 tasks |task, data, template, metric|
     loss, rows, ask, loss
-train: {{max_steps: 2, batch_size: 2, max_length: 256}}
+train: {{max_steps: 40, batch_size: 2, max_length: 512, learning_rate: 3e-3, lr_scheduler: constant}}
 phases:
 """
 PHASE = """\
@@ -109,7 +110,7 @@ async def throughput(
             together.append(fast)
     ratios = [fast / slow for slow, fast in zip(alone, together, strict=True)]
     return {
-        "adapters": len(models), "tokens_of_8": written,
+        "adapters": len(models), "tokens_of_8": written, "tokens_allowed": CONCURRENT * tokens,
         "tokens_per_second_alone": statistics.median(alone),
         "tokens_per_second_at_once": statistics.median(together), "times": statistics.median(ratios),
         "times_lowest": min(ratios), "times_highest": max(ratios),
@@ -153,14 +154,15 @@ def served(run: str, runs: Path) -> Iterator[str]:
 
 
 def trained(folder: Path) -> tuple[str, Path]:
-    """Train the specialties; two steps are enough for adapters that cost what they cost."""
+    """Train the specialties until they write on and on."""
     phases = "".join(PHASE.format(name=name) for name in SPECIALTIES)
     adapters = "".join(f"    {name}: {{like: {SPECIALTIES[0]}}}\n" for name in SPECIALTIES[1:])
     (folder / "bench.sdn").write_text(
         RECIPE.format(first=SPECIALTIES[0], adapters=adapters) + phases, "utf-8"
     )
-    row = {"question": QUESTIONS[0], "response": "The right coronary artery."}
-    (folder / "rows.jsonl").write_text(f"{json.dumps(row)}\n" * 4, encoding="utf-8")
+    rows = [{"question": text, "response": "the heart and " * 60} for text in QUESTIONS]
+    lines = (json.dumps(row, ensure_ascii=False) for row in rows)
+    (folder / "rows.jsonl").write_text("\n".join(lines), encoding="utf-8")
     words = ["run", str(folder / "bench.sdn"), "--runs", str(folder / "runs"), "--no-evaluate"]
     subprocess.run([*MEDRECIPE, *words], check=True, stdout=subprocess.DEVNULL)
     (run,) = (folder / "runs" / "bench").iterdir()
@@ -178,6 +180,9 @@ def table(found: dict[str, Any]) -> str:
             f"{it['tokens_per_second_at_once']:7.0f} tokens/s  "
             f"{it['times']:.1f} ({it['times_lowest']:.1f} to {it['times_highest']:.1f})"
         )
+        if it["tokens_of_8"] < it["tokens_allowed"]:
+            short = f"{it['tokens_of_8']} of {it['tokens_allowed']} tokens"
+            lines.append(f"  their answers ended early ({short}): the longest one holds the others up")
     it = found["many"]
     lines.append(
         f"{it['requests']} at once, four adapters: p50 {it['p50_seconds']:.2f} s, p99 {it['p99_seconds']:.2f} s, "

@@ -14,7 +14,7 @@ from pipeline_dsl.cli.prepare import Choices
 
 SLIPS = [
     ("train: {use: fake}", "train: {use: fake, max_step: 4}", "train: {use: fake, max_steps: 4}"),
-    ("    texts: {use: jsonl,", "    texts: {use: jsonnl,", "    texts: {use: jsonl,"),
+    ("    first: {use: fake", "    first: {use: fakke", "    first: {use: fake"),
     ("            first, train", "            frist, train", "            first, train"),
     ("            first, merge", "            first, mergee", "            first, merge"),
     ("        task: fluency", "        task: fluenzy", "        task: fluency"),
@@ -65,7 +65,7 @@ def test_a_fix_that_shows_another_slip_has_that_mended_too(medrecipe, recipe):
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_line_ends_the_byte_order_mark_and_the_mode_are_kept(medrecipe, recipe, line_end):
     text = recipe.read_text(encoding="utf-8").replace("\n", line_end)
-    recipe.write_bytes(b"\xef\xbb\xbf" + text.replace("use: jsonl", "use: jsonnl").encode())
+    recipe.write_bytes(b"\xef\xbb\xbf" + text.replace("perplexity", "perplexty").encode())
     recipe.chmod(0o640)
     assert medrecipe("check", "--fix", "r.sdn").code == 0
     assert recipe.read_bytes() == b"\xef\xbb\xbf" + text.encode()
@@ -161,7 +161,7 @@ def test_a_file_that_changed_meanwhile_is_left_alone(medrecipe, recipe, monkeypa
 
 
 def test_the_differences_are_a_patch_and_nothing_is_written(medrecipe, recipe, tmp_path):
-    text = recipe.read_text(encoding="utf-8").rstrip("\n").replace("use: jsonl", "use: jsonnl")
+    text = recipe.read_text(encoding="utf-8").rstrip("\n").replace("perplexity", "perplexty")
     recipe.write_text(text, encoding="utf-8")
     result = medrecipe("check", "--diff", "r.sdn")
     assert result.code == 2

@@ -16,6 +16,7 @@ OFFERS = build_catalog(entries=OURS).offers
 SAMPLES = {
     "causal_lm": {"name": "google/medgemma-4b-it"},
     "jsonl": {"path": "data.jsonl"},
+    "json": {"path": "data.json"},
     "csv": {"path": "data.csv"},
     "parquet": {"path": "data.parquet"},
     "text": {"path": "data.txt"},

@@ -12,6 +12,8 @@ import pytest
 
 from medrecipe_plugins.data.csv_rows import Options as TableOptions
 from medrecipe_plugins.data.csv_rows import Table
+from medrecipe_plugins.data.json_objects import JsonObjects
+from medrecipe_plugins.data.json_objects import Options as ObjectsOptions
 from medrecipe_plugins.data.jsonl import JsonLines, Options
 from medrecipe_plugins.data.text import Options as TextOptions
 from medrecipe_plugins.data.text import PlainText
@@ -48,7 +50,7 @@ def accepts(bench, recipe):
     return check
 
 
-@pytest.mark.parametrize("use", ["jsonl", "csv", "text", "parquet"])
+@pytest.mark.parametrize("use", ["jsonl", "json", "csv", "text", "parquet"])
 def test_fault_21_a_missing_file_is_refused(refuses, use):
     found = refuses(None, "MR501", use=use, says="does not exist")
     assert "relative to the file" in found["help"]
@@ -72,7 +74,16 @@ def test_fault_21_an_address_that_is_not_fetched_yet_is_no_fault_of_a_check(benc
 
 
 @pytest.mark.parametrize(
-    ("use", "content"), [("jsonl", ""), ("jsonl", "\n \n"), ("csv", ""), ("csv", "text\n"), ("text", " \n\n")]
+    ("use", "content"),
+    [
+        ("jsonl", ""),
+        ("jsonl", "\n \n"),
+        ("json", ""),
+        ("json", " [\n]\n"),
+        ("csv", ""),
+        ("csv", "text\n"),
+        ("text", " \n\n"),
+    ],
 )
 def test_fault_22_a_file_without_a_row_is_refused(bench, recipe, use, content):
     text = recipe.replace(USE, f"{{use: {use}, path: data.x}}")
@@ -82,6 +93,16 @@ def test_fault_22_a_file_without_a_row_is_refused(bench, recipe, use, content):
 def test_fault_23_half_a_line_at_the_end_is_refused_at_its_line(refuses):
     found = refuses(f'{{"text": "whole"}}\n{{"text": "{SECRET}', "MR503", says="not JSON", line=2)
     assert "cut off" in found["help"]
+
+
+@pytest.mark.parametrize(
+    ("end", "column"),
+    [("", 19), (",", 20), (f', {{"text": "{SECRET}', 21), (', {"text"', 21), (', {"text": 1}', 32)],
+)
+def test_fault_23_a_list_without_its_end_is_refused_where_it_breaks_off(refuses, end, column):
+    whole = '[{"text": "whole"}'
+    found = refuses(f"{whole}{end}", "MR503", use="json", says="the file ends within", line=f"1:{column}")
+    assert "copied as a whole" in found["help"]
 
 
 def test_fault_23_a_compressed_file_that_is_cut_off_is_refused(refuses):
@@ -100,11 +121,23 @@ def test_fault_34_decomposed_and_private_characters_are_accepted(accepts, bench)
     assert [placed.row for placed in source.rows()] == [{"text": "폐렴\ue000\U000f0000"}]
 
 
-@pytest.mark.parametrize("use", ["jsonl", "csv", "text"])
+@pytest.mark.parametrize("use", ["jsonl", "json", "csv", "text"])
 def test_fault_34_a_line_over_one_megabyte_is_refused(refuses, use):
     first = "text\n" if use == "csv" else ""
     line = '{"text": "' + "x" * (1 << 20) + '"}'
-    refuses(f"{first}{line}\n", "MR503", use=use, says="longer than 1 MB", line=2 if first else 1)
+    refuses(
+        f"{first}{line}\n",
+        "MR503",
+        use=use,
+        says="longer than 1 MB",
+        line={"csv": 2, "json": "1:1"}.get(use, 1),
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "cp949"])
+def test_fault_34_a_list_that_is_not_utf_8_is_refused_at_its_byte(refuses, encoding):
+    found = refuses('[{"text": "간"}]'.encode(encoding), "MR503", use="json", says="of the file is ")
+    assert ("UTF-16" in found["help"]) == encoding.startswith("utf-16")
 
 
 @pytest.mark.parametrize("use", ["jsonl", "csv", "text"])
@@ -134,7 +167,7 @@ def test_fault_35_a_row_that_does_not_fit_is_refused_at_the_line_where_it_begins
     refuses(f"n,text\n{rows}", "MR508", use="csv", name="data.csv", says=says, line=line)
 
 
-@pytest.mark.parametrize("use", ["jsonl", "csv", "text", "parquet"])
+@pytest.mark.parametrize("use", ["jsonl", "json", "csv", "text", "parquet"])
 @pytest.mark.parametrize("kind", ["a folder", "a pipe", "a device"])
 def test_fault_38_what_is_no_file_is_refused_and_never_waited_for(bench, refuses, use, kind):
     path = bench.folder / "data.x"
@@ -157,16 +190,18 @@ BOMBS = {
     "endless text": b"x" * (1 << 20),
     "empty lines": b"\n" * (1 << 20),
     "rows": b'{"text": "x"}\n' * 70_000,
+    "one endless list": b'[{"text": "x"},' * 70_000,
 }
 
 
 @pytest.mark.parametrize("piece", BOMBS.values(), ids=BOMBS)
-@pytest.mark.parametrize("source", ["jsonl", "csv", "text"])
+@pytest.mark.parametrize("source", ["jsonl", "json", "csv", "text"])
 def test_fault_40_a_gzip_bomb_ends_at_the_cap(bench, source, piece):
     """Two gigabytes in two megabytes, of which one row after the other is read."""
     path = str(bench.write("data.gz", bomb(piece, 2048)))
     made = {
         "jsonl": lambda: JsonLines(Options(path=path)),
+        "json": lambda: JsonObjects(ObjectsOptions(path=path)),
         "csv": lambda: Table(TableOptions(path=path, delimiter="pipe")),
         "text": lambda: PlainText(TextOptions(path=path)),
     }[source]()

@@ -66,13 +66,42 @@ def test_data_that_is_missing_is_told_and_the_recipe_written_all_the_same(import
     assert (folder / "recipe.sdn").exists()
 
 
-def test_a_json_list_is_told_with_the_line_that_mends_it(imported, folder):
-    (folder / "data" / "list.json").write_text(
-        '[{"instruction": "a", "input": "", "output": "b"}]', encoding="utf-8"
-    )
-    done = imported(QLORA.replace("data/alpaca.jsonl", "data/list.json"))
-    assert done.code == 3
-    assert "jq -c '.[]' data/list.json > data/list.jsonl" in " ".join(done.out.replace("#", "").split())
+@pytest.mark.parametrize(
+    ("config", "written", "meant"),
+    [
+        (QLORA.replace("lr_scheduler: ", "lr_schedular: "), "lr_schedular: ", "lr_scheduler"),
+        (QLORA.replace("lora_dropout: ", "lora_drop_out: "), "lora_drop_out: ", "lora_dropout"),
+        (QLORA + "weigth_decay: 0.1\n", "weigth_decay: ", None),  # `weight_decay` is there as well
+        (QLORA + "nothing_near: 1\n", "nothing_near: ", None),
+    ],
+)
+def test_a_key_that_looks_like_a_slip_of_one_that_is_lacking_is_told(imported, config, written, meant):
+    done = imported(config)
+    (line,) = [line for line in done.err.splitlines() if f"not carried: {written}" in line]
+    assert line.endswith(f"; did you mean `{meant}`?" if meant else line)
+    assert f"counterpart in a recipe{f'; did you mean `{meant}`?' if meant else ''}\n" in done.out
+
+
+LIST = '[\n  {"instruction": "a", "input": "", "output": "b"},\n  {"instruction": "c", "input": "", "output": "d"}\n]'
+LINES = '{"instruction": "a", "input": "", "output": "b"}\n{"instruction": "c", "input": "", "output": "d"}\n'
+
+
+@pytest.mark.parametrize(("rows", "source"), [(LIST, "json"), (LINES, "jsonl"), (None, "json")])
+@pytest.mark.parametrize("name", ["rows.json", "rows.jsonl"])
+def test_a_json_list_and_rows_a_line_are_told_apart_by_what_is_in_the_file(
+    imported, folder, name, rows, source
+):
+    if rows is not None:
+        (folder / "data" / name).write_text(rows, encoding="utf-8")
+    done = imported(QLORA.replace("data/alpaca.jsonl", f"data/{name}"))
+    told = source if rows else name.partition(".")[2]
+    assert (done.code, f"use: {told}\n" in done.out) == (0 if rows else 3, True)
+
+
+def test_rows_of_a_json_list_are_counted_so_that_some_can_be_held_out(imported, folder):
+    (folder / "data" / "list.json").write_text(f"[{', '.join([LINES.splitlines()[0]] * 10)}]")
+    config = QLORA.replace("alpaca.jsonl", "list.json").replace("val_set_size: 0.2", "val_set_size: 3")
+    assert "split: 0.7/0.3" in imported(config).out
 
 
 def test_dollar_signs_of_a_config_are_text_in_the_recipe(imported):

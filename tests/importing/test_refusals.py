@@ -74,10 +74,23 @@ def changed(text: str, old: str, new: str) -> str:
         (changed(FACTORY, "dataset: a/rows\n", ""), "MR278", ""),
         (changed(TRL, "use_peft: true", "use_peft: false"), "MR275", ":2:1"),
         (TRL + "beta: 0.1\n", "MR275", ":5:1"),
-        (TRL + "assistant_only_loss: true\n", "MR276", ":5:1"),
         (TRL + "completion_only_loss: true\ntorch_dtype: int8\n", "MR277", ":6:1"),
         (changed(TUNE, "lora_llama3_8b", "llama3_8b"), "MR275", ":2:3"),
-        (changed(TUNE, "alpaca_dataset", "chat_dataset"), "MR276", ":6:11"),
+        (changed(TUNE, "alpaca_dataset", "multimodal_chat_dataset"), "MR276", ":6:11"),
+        (
+            changed(TUNE, "alpaca_dataset", "chat_dataset, source: a/b, conversation_style: own"),
+            "MR276",
+            ":6:11",
+        ),
+        (
+            changed(
+                changed(TUNE, "alpaca_dataset", "chat_dataset, source: a/b"),
+                "llama3.llama3_tokenizer",
+                "mistral.mistral_tokenizer",
+            ),
+            "MR276",
+            ":6:11",
+        ),
         (TUNE + "loss: {_component_: torchtune.rlhf.loss.DPOLoss}\n", "MR275", ":8:1"),
     ],
 )
@@ -171,9 +184,12 @@ def test_keys_of_two_tools_are_ambiguous_until_one_is_named(imported):
     assert "MR274" not in imported(text, "--from", "axolotl").err
 
 
-def test_rows_that_are_seen_to_be_conversations_are_refused(imported, folder):
+@pytest.mark.parametrize("kind", ["alpaca", "{field_instruction: messages}"])
+def test_rows_that_are_seen_to_be_conversations_and_said_to_be_others_are_refused(imported, folder, kind):
     (folder / "chat.jsonl").write_text('{"messages": [{"role": "user", "content": "a"}]}\n', encoding="utf-8")
-    done = imported(changed(QLORA, "data/alpaca.jsonl", "chat.jsonl"))
+    done = imported(
+        changed(QLORA, "data/alpaca.jsonl", "chat.jsonl").replace("type: alpaca", f"type: {kind}")
+    )
     assert (done.code, "MR276" in done.err) == (2, True)
 
 

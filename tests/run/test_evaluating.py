@@ -34,6 +34,19 @@ def test_nothing_of_the_run_is_changed(workshop):
     assert {p: p.read_bytes() for p in run.folder.rglob("*") if p.is_file()} == before
 
 
+def test_a_run_is_scored_by_the_path_of_its_folder(workshop):
+    run = workshop.run()
+    assert evaluate(workshop, str(run.folder), tasks=["ones"]) == {"ones": 1.0}
+
+
+def test_an_exported_stack_has_no_data_and_says_where_its_scores_are(workshop):
+    run = workshop.run()
+    (run.folder / "export.json").write_text("{}")
+    with pytest.raises(DataError) as caught:
+        evaluate(workshop, str(run.folder))
+    assert "README.md" in caught.value.help
+
+
 @pytest.mark.parametrize(
     ("choices", "code"),
     [({"phase": "fifth"}, "MR262"), ({"tasks": ["cold"]}, "MR263")],

@@ -99,6 +99,10 @@ def test_words_that_mean_something_in_yaml_stay_texts(word):
 
 def test_plain_names_can_be_read_in_the_source():
     assert code("phi4_medical") == "`phi4_medical`"
+
+
+def test_a_text_that_ends_an_answer_is_code_as_it_is():
+    assert code('"\\n### Question"') == '`"\\n### Question"`'
     assert inert("phi4_medical") == "phi4_medical"
     assert codes(["a", "b"]) == "`a`, `b`"
     assert scalar("google/medgemma-4b-it") == "google/medgemma-4b-it"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -115,6 +116,14 @@ def test_turns_in_an_order_that_cannot_be_asked_are_refused(server, roles, param
     said = [{"role": role, "content": "열이 나요"} for role in roles]
     response = server.post(json={"model": "talk", "messages": said})
     assert (response.status_code, response.json()["error"]["param"]) == (400, param)
+
+
+@pytest.mark.parametrize("content", [3, "\ud800", [{"type": "text"}]])
+def test_a_content_that_is_no_text_is_named_by_its_place_in_the_body_alone(server, content):
+    body = json.dumps({"model": "talk", "messages": [{"role": "user", "content": content}]})
+    error = server.post(content=body.encode(), headers={"Content-Type": "application/json"}).json()["error"]
+    assert re.fullmatch(r"messages\.0\.content(?:\.0\.text)?", error["param"]), error
+    assert "function" not in error["message"]
 
 
 def test_content_may_be_a_list_of_texts(server):

@@ -61,6 +61,13 @@ def test_a_file_of_prompts_is_answered_in_its_order(used, tmp_path):
     assert found[1]["id"] == f"{path}:2"
 
 
+def test_a_file_of_prompts_may_be_one_json_list(used, tmp_path):
+    path = tmp_path / "q.json"
+    path.write_text('[{"prompt": "heart", "id": "a"},\n {"english": "lung"}]', encoding="utf-8")
+    found = documents(used("generate", "--file", str(path), "--adapter", "english", "--json").out)
+    assert [(d["id"], d["answers"][0]["text"]) for d in found] == [("a", "심장"), (f"{path}:2:2", "폐")]
+
+
 def test_answers_of_a_file_stand_under_their_ids_for_people(used, tmp_path):
     path = tmp_path / "q.csv"
     path.write_text("id,english\nfirst,heart\nsecond,lung\n", encoding="utf-8")

@@ -20,7 +20,7 @@ function serverOptions() {
 async function start() {
   client = new LanguageClient("medrecipe", "medrecipe", serverOptions(), {
     documentSelector: [{ language: "sdn" }],
-    synchronize: { fileEvents: workspace.createFileSystemWatcher("**/*.{sdn,jsonl,csv,txt,parquet,py}") },
+    synchronize: { fileEvents: workspace.createFileSystemWatcher("**/*.{sdn,jsonl,json,csv,txt,parquet,py}") },
   });
   try {
     await client.start();

@@ -49,13 +49,14 @@ def decoded(line: bytes, place: str) -> str:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
         message = f"byte {error.start + 1} of the line is not UTF-8"
-        raise DataError(message, code="MR503", place=place, help=_encoding_help(line)) from error
+        raise DataError(message, code="MR503", place=place, help=encoding_help(line)) from error
     if nul >= 0:
         message = f"byte {nul + 1} of the line is NUL"
-        raise DataError(message, code="MR503", place=place, help=_encoding_help(line))
+        raise DataError(message, code="MR503", place=place, help=encoding_help(line))
     return text
 
 
-def _encoding_help(line: bytes) -> str:
+def encoding_help(line: bytes) -> str:
+    """Say what to do about a line, or a piece of a file, that is not UTF-8."""
     looks_wide = line.startswith(_UTF16) or b"\0" in line
     return f"{'it looks like UTF-16: ' if looks_wide else ''}save the file as UTF-8"

@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NoReturn
+from typing import Any
 
 from medrecipe_plugins.data._file import FileSource, count_lines
+from medrecipe_plugins.data._json import CUT_OFF, decoder, refused_at, row_of
 from medrecipe_plugins.data._lines import decoded, lines_of
-from medrecipe_plugins.data._values import named_once, normalised
 from pipeline_dsl.api import DataError, PlacedRow, Provider, hookimpl, option
 
 
@@ -52,31 +52,24 @@ class JsonLines(FileSource):
 def _parsed(text: str, place: str, *, whole: bool) -> dict[str, Any]:
     """Read one line. Messages never quote it."""
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=named_once)
-        if "\\u" in text:  # nothing else can give half of a character
-            json.dumps(value, ensure_ascii=False).encode("utf-8")
-        value = normalised(value)
+        with refused_at(place, _ONE_OBJECT):
+            value = row_of(_DECODER.decode(text), text)
     except json.JSONDecodeError as error:
         message = f"not JSON at column {error.colno}: {error.msg}"
-        help_ = _ONE_OBJECT if whole else "the last line looks cut off: was the file copied as a whole?"
+        help_ = f"the last line looks cut off: {CUT_OFF}"
+        if whole:
+            help_ = _ONE_LIST if text.lstrip().startswith("[") else _ONE_OBJECT
         raise DataError(message, code="MR503", place=place, help=help_) from error
-    except UnicodeEncodeError as error:
-        message = "a \\u escape is half of a character"
-        raise DataError(message, code="MR503", place=place, help="write the character itself") from error
-    except (ValueError, RecursionError) as error:
-        message = f"not JSON that can be read: {error}"
-        raise DataError(message, code="MR503", place=place, help=_ONE_OBJECT) from error
     if not isinstance(value, dict):
         message = f"the line is JSON, but {_json_name(value)} instead of an object"
-        raise DataError(message, code="MR503", place=place, help=_ONE_OBJECT)
+        help_ = _ONE_LIST if isinstance(value, list) else _ONE_OBJECT
+        raise DataError(message, code="MR503", place=place, help=help_)
     return value
 
 
+_DECODER = decoder()
 _ONE_OBJECT = 'each line is one object: {"column": value}'
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
+_ONE_LIST = f"{_ONE_OBJECT}; a file that is one list of objects is read by `use: json`"
 
 
 def _json_name(value: object) -> str:

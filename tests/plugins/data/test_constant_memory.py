@@ -9,6 +9,8 @@ import pytest
 
 from medrecipe_plugins.data.csv_rows import Options as TableOptions
 from medrecipe_plugins.data.csv_rows import Table
+from medrecipe_plugins.data.json_objects import JsonObjects
+from medrecipe_plugins.data.json_objects import Options as ObjectsOptions
 from medrecipe_plugins.data.jsonl import JsonLines
 from medrecipe_plugins.data.jsonl import Options as LinesOptions
 from medrecipe_plugins.data.text import Options as TextOptions
@@ -24,6 +26,7 @@ def large(tmp_path_factory):
     """A folder with one table in several forms, 10 MB each."""
     folder = tmp_path_factory.mktemp("large")
     (folder / "rows.jsonl").write_text(JSON * ROWS)
+    (folder / "rows.json").write_text(f"[{', '.join([JSON.strip()] * ROWS)}]")  # one line
     (folder / "rows.csv").write_text("text\n" + f"{TEXT}\n" * ROWS)
     (folder / "rows.txt").write_text(f"{TEXT}\n" * ROWS)
     with gzip.open(folder / "rows.jsonl.gz", "wt", compresslevel=1) as file:
@@ -33,6 +36,7 @@ def large(tmp_path_factory):
 
 SOURCES = {
     "jsonl": (lambda folder: JsonLines(LinesOptions(path=str(folder / "rows.jsonl"))), ROWS),
+    "json": (lambda folder: JsonObjects(ObjectsOptions(path=str(folder / "rows.json"))), ROWS),
     "gzip": (lambda folder: JsonLines(LinesOptions(path=str(folder / "rows.jsonl.gz"))), ROWS // 5),
     "csv": (lambda folder: Table(TableOptions(path=str(folder / "rows.csv"))), ROWS),
     "text": (lambda folder: PlainText(TextOptions(path=str(folder / "rows.txt"))), ROWS),
