@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from collections.abc import Iterator
 from itertools import count
 
@@ -13,6 +15,7 @@ settings.register_profile(
 )  # how long an example takes says nothing on a shared machine
 settings.load_profile("patient")
 pytest_plugins = ["pipeline_dsl.testing"]
+_MANY_MODULES = 100
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,3 +48,18 @@ def cache_of_the_test(
     """So does every test."""
     folder = tmp_path_factory.getbasetemp() / "caches" / str(next(cache_of_the_session))
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+
+
+@pytest.fixture(scope="session")
+def modules_out_of_sight() -> list[int]:
+    """How many modules there were when what they hold was last taken out of the garbage collector's sight."""
+    return [0]
+
+
+@pytest.fixture(autouse=True)
+def quick_collections(modules_out_of_sight: list[int]) -> None:
+    """Libraries hold a million objects, which accelerate has collected after every training: half a second."""
+    if len(sys.modules) - modules_out_of_sight[0] >= _MANY_MODULES:
+        gc.collect()
+        gc.freeze()
+        modules_out_of_sight[0] = len(sys.modules)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline_dsl import __version__
+from pipeline_dsl.cli.collecting import imports_spared
 from pipeline_dsl.cli.groups import LazyGroup, Listed, Section
 
 if TYPE_CHECKING:
@@ -87,7 +88,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in given
     _speak_utf8()
     try:
-        code = cli.main([a for a in given if a != "--debug"], prog_name="medrecipe", standalone_mode=False)
+        with imports_spared():
+            code = cli.main(
+                [a for a in given if a != "--debug"], prog_name="medrecipe", standalone_mode=False
+            )
         sys.stdout.flush()
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
