@@ -8,13 +8,15 @@ Rows are a model (S: 4 layers of 256, 32k tokens; M: 12 layers of 512, 16k token
 
 A   transformers and PEFT, padded to 512, loss over the logits of all positions
 B   the same, padded to the longest sample of a micro-batch
-C   TRL's SFTTrainer with its defaults (bf16=True), without gradient checkpointing
+C   TRL's SFTTrainer with its defaults, gradient checkpointing among them
 D   the same with packing=True, in micro-batches of --packs packs (1: TRL lays those of a micro-batch into one row and
     attends over all of it, so that its default of 8 takes longer on a CPU)
-D1  the same with weights in bfloat16 and TRL's head at label positions alone, which TRL does on GPUs only
-E   medrecipe, with at most --budget tokens at once
+D1  the same without gradient checkpointing, with weights in bfloat16 and TRL's head at label positions alone, which
+    TRL does on GPUs only
+E   medrecipe, with at most --budget tokens at once; without it as many as D1 computes at once
 
-Where this CPU is not faster in bfloat16, all of them compute in float32 (--dtype says otherwise).
+Where this CPU is not faster in bfloat16, all of them compute in float32, also C and D, whose default is bfloat16
+(--dtype says otherwise).
 
 Every setting works in a process of its own with one thread; settings take turns. The first step warms up. Figures are
 CPU seconds of the process (user + system, no wall time), label tokens a CPU second, and the peak of resident memory
@@ -33,6 +35,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_step import table
+from lora_step.shapes import MAX_LENGTH
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
@@ -142,7 +145,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--packs", type=int, default=1, help="packs in a micro-batch of D and D1")
-    parser.add_argument("--budget", type=int, default=4096, help="most tokens that E computes at once")
+    parser.add_argument("--budget", type=int, help="most tokens that E computes at once")
     parser.add_argument(
         "--dtype", default="auto", choices=("auto", "bfloat16", "float32"), help="of weights and products"
     )
@@ -152,6 +155,7 @@ def main() -> int:
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    asked.budget = asked.budget or asked.packs * MAX_LENGTH
     if asked.inside:
         print("\n" + json.dumps(inside(asked.inside, asked.rows, asked.folder, asked)))
         return 0

@@ -52,4 +52,5 @@ def test_no_module_of_the_command_line_loads_a_command_before_it_is_called(tmp_p
     assert {name for name in loaded if name.startswith("pipeline_dsl.cli.")} == {
         "pipeline_dsl.cli.main",
         "pipeline_dsl.cli.groups",
+        "pipeline_dsl.cli.collecting",
     }

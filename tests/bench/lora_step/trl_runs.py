@@ -97,14 +97,16 @@ def train(
             processing_class=AutoTokenizer.from_pretrained(folder),
             train_dataset=data,
             peft_config=lora_config(),
-            args=_config(output, micro_batch, accumulated, packing=packing, half=dtype == "bfloat16"),
+            args=_config(
+                output, micro_batch, accumulated, packing=packing, best=best, half=dtype == "bfloat16"
+            ),
         )
         trainer.train()
     if packing:
         meter.extra["documents_cross"] = _cross(trainer, samples, half=dtype == "bfloat16")
 
 
-def _config(output: str, micro_batch: int, accumulated: int, *, packing: bool, half: bool) -> Any:
+def _config(output: str, micro_batch: int, accumulated: int, *, packing: bool, best: bool, half: bool) -> Any:
     return SFTConfig(
         output_dir=output,
         bf16=half,
@@ -114,7 +116,7 @@ def _config(output: str, micro_batch: int, accumulated: int, *, packing: bool, h
         gradient_accumulation_steps=accumulated,
         num_train_epochs=1,
         learning_rate=shapes.LEARNING_RATE,
-        gradient_checkpointing=False,
+        gradient_checkpointing=not best,
         report_to="none",
         use_cpu=True,
         logging_steps=1,
