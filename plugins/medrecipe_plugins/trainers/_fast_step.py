@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from medrecipe_plugins.adapters._fast_linear import quick
+from medrecipe_plugins.models._norms import fast_norms
 from medrecipe_plugins.models._observing import evaluating
 from medrecipe_plugins.models._packed import PackedForward, packing
 from medrecipe_plugins.models._packs import Pack
@@ -34,7 +35,8 @@ class FastStep:
     @contextmanager
     def working(self) -> Iterator[None]:
         """Set the model to packs; evaluations inside see it as it was."""
-        with self._forward.working(), quick(self._forward.base):
+        forward = self._forward
+        with forward.working(), quick(forward.base), fast_norms(forward.decoder):
             yield
 
     def packs(self, samples: Sequence[Prepared]) -> Iterator[Pack]:
