@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,8 @@ import click
 from pipeline_dsl.cli.exits import exit_code
 from pipeline_dsl.cli.figures import counted
 from pipeline_dsl.cli.options import recipe_options
-from pipeline_dsl.cli.prepare import Choices, Prepared, choices_of, prepare
+from pipeline_dsl.cli.parts import Checked, as_parts
+from pipeline_dsl.cli.prepare import Choices, choices_of, prepare
 from pipeline_dsl.cli.profiles import with_other_profiles
 from pipeline_dsl.cli.render import as_concise, as_json, as_text, made_line
 from pipeline_dsl.cli.terminal import Paint, room
@@ -27,7 +29,7 @@ Names, options, stacks, mixes, hooks, conditions, files and the first rows of th
 nothing is trained or downloaded. Without --profile, what the profiles that are not the default one say is
 checked too, their data left aside. Each mistake has a code, which "medrecipe explain CODE" explains. The exit
 code is 0 when all is fine (warnings included), 2 for mistakes in a recipe, 3 for ones in data, 4 for ones in
-a model or adapter.
+a model or adapter. A recipe without phases is fine beside one that extends it.
 
 With --fix, mistakes of which it is certain what was meant are mended in the files that are named: a letter
 wrong in a key, a colon that is missing. All other bytes stay, comments too. What was mended and what is left
@@ -65,9 +67,10 @@ def command(recipes: tuple[str, ...], form: str, *, fix: bool, diff: bool, **opt
     if fix or diff:
         return _mended(recipes, choices, form, fix=fix, diff=diff)
     prepared = [with_other_profiles(prepare(recipe, choices), choices) for recipe in recipes]
-    found = _found(prepared)
+    checked = as_parts(recipes, prepared)
+    found = _found(checked)
     _tell(found, form)
-    _tell_fine(recipes, prepared, err=False, form=form)
+    _tell_fine(checked, err=False, form=form)
     return exit_code(found)
 
 
@@ -83,19 +86,31 @@ def _mended(recipes: tuple[str, ...], choices: Choices, form: str, *, fix: bool,
     mended = mend(recipes, choices)
     if diff:
         click.echo(differences(mended, recipes), nl=False)
-        return exit_code(_found(mended.at_first))
+        return exit_code(_found(as_parts(recipes, mended.at_first)))
     write_back(mended)
     if "-" in mended.after:
         click.echo(mended.after["-"], nl=False)
-    found = _found(mended.prepared)
+    checked = as_parts(recipes, mended.prepared)
+    found = _found(checked)
     _tell_made(mended, unnamed(mended), form)
     _tell(found, form, mended.made)
-    _tell_fine(recipes, mended.prepared, err=taken, form=form)
+    _tell_fine(checked, err=taken, form=form)
     return exit_code(found)
 
 
-def _found(prepared: Sequence[Prepared]) -> list[Diagnostic]:
-    return [found for one in prepared for found in one.diagnostics]
+def _found(checked: Sequence[Checked]) -> list[Diagnostic]:
+    """All findings; one in a file that several recipes extend is told once."""
+    together: dict[tuple[object, ...], Diagnostic] = {}
+    for one in checked:
+        for found in one.prepared.diagnostics:
+            together.setdefault(_told(found), found)
+    return list(together.values())
+
+
+def _told(found: Diagnostic) -> tuple[object, ...]:
+    span = found.span
+    where = (os.path.realpath(span.source.name), span.start, span.end) if span else (id(found),)
+    return found.code, found.message, *where
 
 
 def _tell(found: Sequence[Diagnostic], form: str, made: Sequence[Made] = ()) -> None:
@@ -125,12 +140,15 @@ def _tell_made(mended: Mended, others: Sequence[str], form: str) -> None:
         click.echo(f"{name} is not named, and is left as it is: medrecipe check --fix {name}", err=True)
 
 
-def _tell_fine(recipes: Sequence[str], prepared: Sequence[Prepared], *, err: bool, form: str) -> None:
+def _tell_fine(checked: Sequence[Checked], *, err: bool, form: str) -> None:
     if form in _FOR_PROGRAMS:
         return
-    for path, one in zip(recipes, prepared, strict=True):
-        if one.plan is not None:
-            click.echo(f"{path}: fine ({_contents(one.plan)})", err=err)
+    for one in checked:
+        plan = one.prepared.plan
+        if plan is not None:
+            click.echo(f"{one.path}: fine ({_contents(plan)})", err=err)
+        elif one.extended_by and not one.prepared.diagnostics:
+            click.echo(f"{one.path}: fine (a part of {', '.join(one.extended_by)})", err=err)
 
 
 def _contents(plan: Plan) -> str:

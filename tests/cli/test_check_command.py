@@ -123,3 +123,31 @@ def test_terminal_escapes_of_a_recipe_are_not_obeyed(medrecipe, recipe):
 def test_the_recipes_that_we_ship_are_fine_or_only_a_base(medrecipe, path):
     result = medrecipe("check", str(path))
     assert result.code == 0 or "has no phase" in result.err
+
+
+PHASES = "phases:"
+
+
+def split_in_two(recipe: Path) -> None:
+    """Move what stands before the phases into a file that the recipe extends."""
+    before, phases = recipe.read_text(encoding="utf-8").split(PHASES)
+    recipe.with_name("base.sdn").write_text(before, encoding="utf-8")
+    recipe.write_text(f"extends: base.sdn\n{PHASES}{phases}", encoding="utf-8")
+
+
+def test_a_recipe_without_phases_is_fine_beside_one_that_extends_it(medrecipe, recipe):
+    split_in_two(recipe)
+    result = medrecipe("check", "base.sdn", "r.sdn")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.splitlines()[0] == "base.sdn: fine (a part of r.sdn)"
+    alone = medrecipe("check", "base.sdn")
+    assert (alone.code, "MR400" in alone.err) == (2, True)
+
+
+def test_a_mistake_in_a_shared_part_is_told_once(medrecipe, recipe):
+    split_in_two(recipe)
+    base = recipe.with_name("base.sdn")
+    base.write_text(base.read_text(encoding="utf-8") + "sede: 7\n", encoding="utf-8")
+    result = medrecipe("check", "base.sdn", "r.sdn", "--format", "concise")
+    assert result.code == 2
+    assert [line.partition(" ")[2][:13] for line in result.out.splitlines()] == ["error[MR201]:"]
