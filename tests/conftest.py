@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from itertools import count
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: tests share the cores already
+# The same examples every time; how long one takes says nothing on a shared machine.
 settings.register_profile(
-    "patient", deadline=None
-)  # how long an example takes says nothing on a shared machine
-settings.load_profile("patient")
+    "steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 pytest_plugins = ["pipeline_dsl.testing"]
 _MANY_MODULES = 100
 
