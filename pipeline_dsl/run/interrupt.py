@@ -8,14 +8,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+_STOPPING = "stopping after this step, with a checkpoint; once more stops at once"
+
 
 class Interrupts:
     """Whether the user asked to stop. Outside of training the first signal stops at once: nothing is lost."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        self.requested = False
+        self._requested = self._unsaid = False
         self._training = False
         self._say = say
+
+    @property
+    def requested(self) -> bool:
+        """Whether to stop once this step is done; says now what could not be said when the signal came."""
+        if self._unsaid:
+            self._unsaid = False
+            self._say(_STOPPING)
+        return self._requested
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -40,7 +50,12 @@ class Interrupts:
             self._training = False
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
-        if not self._training or self.requested:
+        if not self._training or self._requested:
             raise KeyboardInterrupt
-        self.requested = True
-        self._say("stopping after this step, with a checkpoint; once more stops at once")
+        self._requested = True
+        try:
+            self._say(_STOPPING)
+        except RuntimeError as error:
+            if "reentrant" not in str(error):
+                raise
+            self._unsaid = True  # a line was being written, into which none can be put
