@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-import gc
 import os
-import sys
 from collections.abc import Iterator
 from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from pipeline_dsl.cli.collecting import imports_spared
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: tests share the cores already
 # The same examples every time; how long one takes says nothing on a shared machine.
@@ -16,7 +16,6 @@ settings.register_profile(
 )
 settings.load_profile("steady")
 pytest_plugins = ["pipeline_dsl.testing"]
-_MANY_MODULES = 100
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,16 +50,8 @@ def cache_of_the_test(
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
 
 
-@pytest.fixture(scope="session")
-def modules_out_of_sight() -> list[int]:
-    """How many modules there were when what they hold was last taken out of the garbage collector's sight."""
-    return [0]
-
-
-@pytest.fixture(autouse=True)
-def quick_collections(modules_out_of_sight: list[int]) -> None:
-    """Libraries hold a million objects, which accelerate has collected after every training: half a second."""
-    if len(sys.modules) - modules_out_of_sight[0] >= _MANY_MODULES:
-        gc.collect()
-        gc.freeze()
-        modules_out_of_sight[0] = len(sys.modules)
+@pytest.fixture(scope="session", autouse=True)
+def quick_collections() -> Iterator[None]:
+    """As on the command line: accelerate has the garbage collected after every training."""
+    with imports_spared():
+        yield

@@ -19,9 +19,11 @@ CHAT_HELP = (
     "system; bring the rows into that form"
 )
 _EACH = (
-    "conversations: each answer is a sample here, learned after the turns before it, and a conversation of "
-    "several is several; there it is one, so a step of as many samples has fewer of them: raise `grad_accum`"
+    "conversations: one with several answers is several samples here, an answer each, and one sample there; "
+    "a step has fewer conversations here: raise `grad_accum`"
 )
+_ONE_EXCHANGE = 3
+"""Turns of a system, a user and an assistant."""
 ROLE_KEYS, TEXT_KEYS = ("role", "from"), ("content", "value")
 """Names under which a turn has its role and its text."""
 
@@ -78,10 +80,6 @@ def conversation(
         reader.ledger.look_at(_EACH)
     template: Value = {"use": "conversation", **options} if options else "conversation"
     return mapped(origin, template, columns)
-
-
-_ONE_EXCHANGE = 3
-"""Turns of a system, a user and an assistant."""
 
 
 def refuse_turns(reader: Reader, key: str, origin: Origin) -> bool:

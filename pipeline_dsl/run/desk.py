@@ -146,7 +146,7 @@ class PhaseDesk:
             self._go_on(event.step)
         self.tell(event)
         self._tally.keep(_counted_to(event, self._step or 0), self._state())
-        interrupted = self._context.interrupts.requested
+        interrupted = self._context.interrupts.heeded()
         wanted = Control(
             stop=self._stop is not None or interrupted,
             reason=self._stop or ("interrupted" if interrupted else None),

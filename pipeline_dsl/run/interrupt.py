@@ -19,9 +19,8 @@ class Interrupts:
         self._training = False
         self._say = say
 
-    @property
-    def requested(self) -> bool:
-        """Whether to stop once this step is done; says now what could not be said when the signal came."""
+    def heeded(self) -> bool:
+        """Say what could not be said when the signal came, and return whether to stop after this step."""
         if self._unsaid:
             self._unsaid = False
             self._say(_STOPPING)

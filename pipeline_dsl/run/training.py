@@ -134,7 +134,7 @@ def train(
         outcome = trainer.train(job)
     if (overlong := report(data.seen.amounts)) is not None:
         context.say(f"{label}: {overlong}")
-    if context.interrupts.requested:
+    if context.interrupts.heeded():
         raise KeyboardInterrupt
     desk.tell_kept(outcome, label)
     return Trained(outcome=outcome, amounts=data.amounts)

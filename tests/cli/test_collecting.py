@@ -33,12 +33,17 @@ def test_after_many_imports_a_full_collection_sets_their_objects_aside(monkeypat
         assert gc.get_freeze_count() <= after
 
 
-def test_without_imports_and_after_it_nothing_is_set_aside(monkeypatch, frozen_before):
+def test_without_imports_nothing_is_set_aside(frozen_before):
     with imports_spared():
         gc.collect()
-    import_many(monkeypatch)
-    gc.collect()
-    assert gc.get_freeze_count() <= frozen_before
+        assert gc.get_freeze_count() <= frozen_before
+
+
+def test_after_it_nobody_listens_to_the_collector_any_more():
+    before = list(gc.callbacks)
+    with imports_spared():
+        assert gc.callbacks != before
+    assert gc.callbacks == before
 
 
 def test_collections_of_the_young_set_nothing_aside(monkeypatch, frozen_before):

@@ -12,23 +12,6 @@ import pytest
 from pipeline_dsl.cli.main import main
 
 CONFIGS = Path(__file__).parent / "configs"
-QLORA = """\
-base_model: meta-llama/Llama-3.2-1B
-adapter: qlora
-load_in_4bit: true
-lora_r: 16
-lora_alpha: 32
-lora_target_linear: true
-datasets:
-  - path: data/alpaca.jsonl
-    type: alpaca
-sequence_len: 1024
-micro_batch_size: 2
-gradient_accumulation_steps: 4
-learning_rate: 2e-4
-bf16: true
-seed: 1
-"""
 
 
 @dataclass(frozen=True)

@@ -138,10 +138,16 @@ def test_those_of_torchtune_keep_their_system_prompt(recipe):
 
 
 def test_that_several_exchanges_are_several_samples_is_told_where_there_are_several(recipe, talks):
-    assert "each answer is a sample" not in recipe(axolotl("chat_template", "data/talks.jsonl"))[2]
+    assert (
+        "one with several answers is several samples"
+        not in recipe(axolotl("chat_template", "data/talks.jsonl"))[2]
+    )
     longer = {"messages": OPENAI["messages"] * 2}
     (talks / "data" / "talks.jsonl").write_text(f"{json.dumps(longer)}\n" * 5, encoding="utf-8")
-    assert "each answer is a sample" in recipe(axolotl("chat_template", "data/talks.jsonl"), "--force")[2]
+    assert (
+        "one with several answers is several samples"
+        in recipe(axolotl("chat_template", "data/talks.jsonl"), "--force")[2]
+    )
 
 
 def test_that_trl_learns_all_turns_is_told(recipe):

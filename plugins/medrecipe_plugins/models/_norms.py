@@ -16,6 +16,7 @@ import torch
 _EPSILONS = ("eps", "variance_epsilon")
 """Names that norms of transformers have for what is added to the mean square."""
 _PROVEN_TO = 1e-5
+"""Difference to a norm, relative and absolute, that the order of sums may make in 32 bits."""
 
 
 @contextmanager
@@ -94,7 +95,7 @@ class _Norm(torch.autograd.Function):  # type: ignore[misc]  # torch is not foll
 
 def _fast(norm: torch.nn.Module) -> FastNorm | None:
     """Return what stands for a norm; None where it is none, or one that is trained or that somebody wraps."""
-    weight = dict(norm.named_parameters()).get("weight")
+    weight = dict(norm.named_parameters(recurse=False)).get("weight")
     epsilon = next((getattr(norm, name) for name in _EPSILONS if hasattr(norm, name)), None)
     if weight is None or weight.ndim != 1 or weight.requires_grad or not isinstance(epsilon, float):
         return None
