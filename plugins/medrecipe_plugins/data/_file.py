@@ -48,7 +48,7 @@ class DataFile:
                 raise DataError(f"is {_kind(kind)}, not a file", code="MR502", place=self.name, help=_REGULAR)
             return io.BufferedReader(io.FileIO(self.path, opener=_never_waiting), _BUFFER)
         except FileNotFoundError as error:
-            help_ = "paths are relative to the file in which they are written"
+            help_ = "paths are relative to the file they are written in, those of --set to where you are"
             raise DataError("the file does not exist", code="MR501", help=help_, place=self.name) from error
         except OSError as error:
             message = f"the file cannot be read: {error.strerror}"
