@@ -172,6 +172,7 @@ class TorchCausalLM:
         gc.collect()
         if self.device.startswith("cuda"):
             torch.cuda.empty_cache()
+        _memory.give_back()
 
 
 def _generation_ends(module: Any) -> frozenset[int]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import platform
+import resource
+
+import psutil
 import pytest
 import torch
 
@@ -29,6 +33,29 @@ def test_a_peak_before_the_model_was_loaded_does_not_count(tiny_model_folder, lo
     del held
     memory = load_tiny(tiny_model_folder).memory()
     assert memory.peak - memory.used < 200 * MB
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep memory")
+def test_what_a_forward_frees_is_there_for_the_next_without_asking_the_system(tiny_model) -> None:
+    def faults() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        kept = [torch.ones(16 * MB // 4) for _ in range(8)]
+        del kept
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    assert tiny_model.module is not None
+    faults()
+    assert faults() < 128 * MB // resource.getpagesize() // 4
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep memory")
+def test_a_closed_model_gives_memory_back(tiny_model_folder, load_tiny) -> None:
+    model = load_tiny(tiny_model_folder)
+    kept = [torch.ones(16 * MB // 4) for _ in range(20)]
+    held = psutil.Process().memory_info().rss
+    del kept
+    model.close()
+    assert psutil.Process().memory_info().rss < held - 250 * MB
 
 
 def test_where_a_peak_cannot_be_set_back_it_is_that_of_the_process(monkeypatch, tmp_path, tiny_model) -> None:
