@@ -66,8 +66,8 @@ _ASIDES = {
     "sample_packing_*": PACKING,
     "multipack_real_batches": PACKING,
     "batch_flattening": PACKING,
-    "xformers_attention": "`attn_implementation` is sdpa, eager or flash_attention_2",
-    "flex_attention": "`attn_implementation` is sdpa, eager or flash_attention_2",
+    "xformers_attention": "`attn_implementation` is auto, sdpa, eager or flash_attention_2",
+    "flex_attention": "`attn_implementation` is auto, sdpa, eager or flash_attention_2",
     "s2_attention": "shifted attention changes the model; it has no counterpart",
     "shuffle_merged_datasets": "samples are shuffled anew in each epoch, by the seed",
     "dataset_exact_deduplication": "equal rows are kept; `split` keeps them in one part",
@@ -175,7 +175,7 @@ def _attention(reader: Reader) -> dict[str, Said]:
     named = reader.text("attn_implementation")
     if named in ("sdpa", "eager", "flash_attention_2"):
         return {"attn_implementation": Said(value=named)}
-    reader.leave("attn_implementation", "`attn_implementation` is sdpa, eager or flash_attention_2")
+    reader.leave("attn_implementation", "`attn_implementation` is auto, sdpa, eager or flash_attention_2")
     if flash:
         return {
             "attn_implementation": Said(

@@ -138,7 +138,7 @@ def _model(reader: Reader, places: Places) -> dict[str, Said]:
     if named in _ATTENTION:
         block["attn_implementation"] = Said(value=_ATTENTION[named])
     elif named is not None:
-        reader.leave("flash_attn", "`attn_implementation` is sdpa (the default), eager or flash_attention_2")
+        reader.leave("flash_attn", "`attn_implementation` is auto, sdpa, eager or flash_attention_2")
     tokens = reader.texts("add_tokens")
     if tokens:
         block["add_tokens"] = Said(

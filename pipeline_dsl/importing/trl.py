@@ -131,7 +131,8 @@ def _model(reader: Reader, places: Places) -> dict[str, Said]:
         block["attn_implementation"] = Said(value=named)
     elif named is not None:
         reader.leave(
-            "attn_implementation", "`attn_implementation` is sdpa (the default), eager or flash_attention_2"
+            "attn_implementation",
+            "`attn_implementation` is auto, sdpa, eager or flash_attention_2",
         )
     return block
 

@@ -32,6 +32,7 @@ _UNREADABLE = (
     StrictDataclassError,
 )
 """What transformers raises on files that are not what they should be."""
+_ATTENTION_HELP = "write attn_implementation: auto, or leave it out: the model has another"
 
 
 def load(
@@ -39,10 +40,18 @@ def load(
     request: LoadRequest,
     *,
     dtype: str,
-    attention: str,
+    attention: str | None,
     quantisation: Quantisation | None = None,
 ) -> TorchCausalLM:
-    """Load a model and its tokenizer, or raise ModelError or MachineError."""
+    """Load a model and its tokenizer, or raise ModelError or MachineError.
+
+    Args:
+        checkpoint: the files.
+        request: where to.
+        dtype: number format; ``auto`` is what the device is faster in.
+        attention: as transformers names it; None leaves the choice to the model.
+        quantisation: of its linear layers.
+    """
     device = choose_device(request.device)
     base = identity(checkpoint, device, dtype=dtype, quantisation=quantisation)
     _checkpoint.verify(checkpoint, base.dtype, base.compute_dtype)
@@ -150,7 +159,7 @@ def fertility(checkpoint: Checkpoint, samples: Sequence[Sample]) -> Fertility | 
 def _load_module(
     checkpoint: Checkpoint,
     device: str,
-    attention: str,
+    attention: str | None,
     base: ModelIdentity,
     quantisation: Quantisation | None,
 ) -> Any:
@@ -215,6 +224,7 @@ def _unreadable(checkpoint: Checkpoint, what: str, error: BaseException) -> Mode
     reason = lines[0] if lines else type(error).__name__
     return ModelError(
         f"the {what} of {checkpoint.name} cannot be read: {reason}",
+        help=_ATTENTION_HELP if "attn_implementation" in reason else None,
         code="MR456",
         place=str(checkpoint.folder),
     )

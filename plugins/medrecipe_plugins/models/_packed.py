@@ -16,6 +16,8 @@ from pipeline_dsl.api import Packing, Prepared
 
 _LOGITS = 2**22
 """Numbers in one chunk of logits: 16 MiB in float32."""
+_SCALES = ("logit_scale", "logits_scaling")
+"""Names that models have for a factor of their logits; some multiply by it and others divide."""
 _EXACT, _ROUNDED = 1e-4, 2e-2
 """Relative difference of losses that the order of sums may make, in 32 bits and in fewer."""
 
@@ -34,6 +36,7 @@ class PackedForward:
         self.softcap = getattr(self.base.config.get_text_config(), "final_logit_softcapping", None)
         self._device = device
         self.decoder = self.base.get_decoder()
+        self._scale = _scale_of_logits(self.base, self.head, device)
         self._as_prepared = torch.zeros(1, 1, 1, 1, device=device)
 
     @contextmanager
@@ -47,7 +50,7 @@ class PackedForward:
         return packs_of(samples, budget, self._device, share=share)
 
     def hidden(self, pack: Pack) -> torch.Tensor:
-        """Return the last hidden states at the places of a pack's labels, (labels, width)."""
+        """Return what the output layer is given at the places of a pack's labels, (labels, width)."""
         states: torch.Tensor = self.decoder(
             input_ids=pack.ids,
             position_ids=pack.positions,
@@ -55,7 +58,8 @@ class PackedForward:
             use_cache=False,
             pack=pack.attention,
         ).last_hidden_state[0]
-        return states.index_select(0, pack.places)
+        taken = states.index_select(0, pack.places)
+        return taken if self._scale == 1 else taken * self._scale
 
     def logits(self, pack: Pack) -> Iterator[tuple[slice, torch.Tensor]]:
         """Yield logits at the places of labels in float32, (some labels, vocabulary), and of which labels."""
@@ -78,18 +82,24 @@ class PackedForward:
     def disagreement(self, samples: Sequence[Prepared]) -> str | None:
         """Return by how much packs and the model's own forward disagree on samples; None: not at all.
 
-        Whatever a model does that packs do not know of shows here, before anything goes by them. To be asked
-        in eval mode and without gradients.
+        Whatever a model does that packs do not know of shows here, before anything goes by them: another
+        loss, or an error of the model's own code, which nobody wrote with packs in mind. To be asked in eval
+        mode and without gradients.
         """
-        mine = 0.0
-        with self.working():
-            for pack in self.packs(samples, 1 << 20, share=True):
-                mine += float(self.losses(pack).sum())
+        try:
+            mine = self._packed_loss(samples)
+        except Exception as error:  # noqa: BLE001 - which errors a model's code has for packs, nobody knows
+            return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
         plain = sum(self._plain_loss(sample) for sample in samples)
         whole = next(self.base.parameters()).dtype == torch.float32
         if abs(mine - plain) <= (_EXACT if whole else _ROUNDED) * max(1.0, abs(plain)):
             return None
         return f"a loss of {mine:.6g} instead of {plain:.6g}"
+
+    def _packed_loss(self, samples: Sequence[Prepared]) -> float:
+        with self.working():
+            packs = self.packs(samples, 1 << 20, share=True)
+            return sum(float(self.losses(pack).sum()) for pack in packs)
 
     def _plain_loss(self, sample: Prepared) -> float:
         ids = torch.tensor([list(sample.ids)], device=self._device)
@@ -116,6 +126,23 @@ def packing(module: Any) -> Packing:
     if getattr(config, "attn_logit_softcapping", None):
         return Packing(obstacle="its attention caps logits")
     return Packing(longest=turning_point(config))
+
+
+def _scale_of_logits(base: Any, head: torch.nn.Module, device: str) -> float:
+    """Return what a model multiplies the outputs of its output layer by, seen on a few tokens."""
+    config = base.config.get_text_config()
+    if not any(getattr(config, name, None) for name in _SCALES):
+        return 1.0
+    outputs: list[torch.Tensor] = []
+    ids = torch.arange(1, 9, device=device)[None]
+    handle = head.register_forward_hook(lambda *told: outputs.append(told[-1]))
+    try:
+        with torch.no_grad():
+            logits = base(input_ids=ids, use_cache=False).logits
+    finally:
+        handle.remove()
+    own = outputs[0].double()
+    return float((own * logits.double()).sum() / own.square().sum())
 
 
 def _base_of(module: Any) -> Any:

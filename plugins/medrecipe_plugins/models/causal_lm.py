@@ -49,8 +49,8 @@ class Options:
     compute_dtype: Literal["auto", "float32", "bfloat16", "float16"] = option(
         "auto", doc="number format in which 4-bit weights are multiplied; auto is that of the other weights"
     )
-    attn_implementation: Literal["sdpa", "eager", "flash_attention_2"] = option(
-        "sdpa", doc="how attention is computed, as transformers names it"
+    attn_implementation: Literal["auto", "sdpa", "eager", "flash_attention_2"] = option(
+        "auto", doc="how attention is computed, as transformers names it; auto: sdpa where the model has it"
     )
     add_tokens: tuple[str, ...] = option(
         (), doc="tokens that its vocabulary gets; their rows start as the mean of their old pieces' rows"
@@ -145,11 +145,12 @@ class CausalLM:
         """Load it, or raise ModelError or MachineError."""
         from medrecipe_plugins.models import _loading
 
+        wanted = self.options.attn_implementation
         return _loading.load(
             self._checkpoint(),
             request,
             dtype=self.options.dtype,
-            attention=self.options.attn_implementation,
+            attention=None if wanted == "auto" else wanted,
             quantisation=_quantisation.asked(self.options),
         )
 
