@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from medrecipe_plugins.trainers.trainer import HuggingFaceTrainer
 from medrecipe_plugins.trainers.trainer import Options as TrainerOptions
@@ -26,6 +26,10 @@ class Options(TrainerOptions):
     )
     share_prefixes: bool = option(
         default=True, doc="compute tokens with which samples of a step begin together once"
+    )
+    gpu_kernels: Literal["auto", "torch"] = option(
+        "auto",
+        doc="auto tries flex attention and liger-kernel on a GPU before training; torch tries nothing",
     )
 
     @property
