@@ -94,7 +94,7 @@ def _results(compute: Compute, inputs: Sequence[torch.Tensor], dtype: torch.dtyp
     leaves = _leaves(inputs)
     output = compute(*leaves)
     slope = _slope(output, dtype)
-    return [output.detach(), *torch.autograd.grad(output, leaves, slope)]
+    return [x.detach() for x in (output, *torch.autograd.grad(output, leaves, slope))]
 
 
 def _leaves(inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:

@@ -148,6 +148,25 @@ def test_what_writes_over_its_inputs_spoils_nothing():
     assert all(torch.equal(x, y) for x, y in zip(inputs, before, strict=True))
 
 
+def test_gradients_that_ask_for_gradients_are_as_good_as_others():
+    class Saved(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            ctx.save_for_backward(x, y)
+            return x * y
+
+        @staticmethod
+        def backward(ctx, slope):
+            x, y = ctx.saved_tensors
+            held = x.data.clone()
+            x.data.copy_(slope * y.data)
+            y.data.copy_(slope * held)
+            return x, y
+
+    case = Case(own=torch.mul, other=Saved.apply, inputs=numbers())
+    assert judge(lambda: [case], Clock(2)).good
+
+
 def test_nothing_draws_from_the_generators_of_a_training():
     torch.manual_seed(3)
     expected = torch.randn(3)
