@@ -53,14 +53,23 @@ class FlexAttention:
         if dropout or query.shape[2] < SHORTEST:
             return by_calls(query, key, value, pack, scale=scale, window=window, dropout=dropout)
         output: torch.Tensor = self._compute(
-            query,
-            key,
-            value,
+            *_alike(query, key, value),
             block_mask=_mask(pack, window, query.device),
             scale=scale,
             enable_gqa=query.shape[1] != key.shape[1],
         )
         return output.transpose(1, 2)
+
+
+def _alike(*inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Have all ask for gradients where one does.
+
+    To the compiler it is another computation where one does not, as in a first layer with an adapter on its
+    queries alone. So what has been tried before a training is what all its layers have.
+    """
+    if not torch.is_grad_enabled() or not any(x.requires_grad for x in inputs):
+        return inputs
+    return tuple(x if x.requires_grad else x.detach().requires_grad_() for x in inputs)
 
 
 def _mask(pack: Calls, window: int | None, device: torch.device) -> BlockMask:

@@ -14,6 +14,7 @@ from medrecipe_plugins.models._packed_attention import Attention, by_calls
 from medrecipe_plugins.models._packs import Pack
 from medrecipe_plugins.models._proof import Case, Clock, judge
 from medrecipe_plugins.models._watching import Uses, watch
+from medrecipe_plugins.trainers._micro import wants_memory
 
 Way = TypeVar("Way")
 
@@ -127,11 +128,18 @@ def choose(module: Any, device: str, packs: Sequence[Pack], say: Callable[[str],
     """
     if not device.startswith("cuda") or not packs:
         return Kernels()
+    try:
+        uses = watch(module, device, packs)
+    except RuntimeError as error:
+        if not wants_memory(error):
+            raise
+        say("no other kernels are tried: memory does not suffice for the first packs")
+        return Kernels()
     offered = offers()
     if _drops_attention(module):
         say("flex attention is not used: this model's attention has dropout")
         offered = replace(offered, attention=None)
-    return Trial(watch(module, device, packs), say).chosen(offered)
+    return Trial(uses, say).chosen(offered)
 
 
 def _drops_attention(module: Any) -> bool:

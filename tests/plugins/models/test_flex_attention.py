@@ -187,3 +187,24 @@ def test_short_packs_and_dropout_go_by_calls():
     pack = one_pack(samples((SHORTEST,)))
     numbers, named = drawn(pack, "llama")
     assert attention(*numbers, pack.attention, **named | {"dropout": 0.5}).shape == (1, SHORTEST, 8, 16)
+
+
+@pytest.mark.parametrize("asking", [(True, False, False), (False, True, True), (True, True, True)])
+def test_what_is_compiled_asks_for_all_gradients_or_for_none(asking):
+    pack = one_pack(samples((200, 90), shared=20))
+    numbers, named = drawn(pack, "llama")
+    seen = []
+
+    def watched(query, key, value, **_):
+        seen.append({x.requires_grad for x in (query, key, value)})
+        return query * key.repeat_interleave(4, 1) * value.repeat_interleave(4, 1)
+
+    attention = FlexAttention(watched)
+    given = [x.requires_grad_(asks) for x, asks in zip(numbers, asking, strict=True)]
+    attention(*given, pack.attention, **named).sum().backward()
+    assert [x.grad is not None for x in given] == list(asking)
+    with torch.no_grad():
+        attention(*given, pack.attention, **named)
+    attention(*(x.detach() for x in given), pack.attention, **named)
+    assert seen[0] == {True}
+    assert seen[2] == {False}

@@ -183,6 +183,22 @@ def test_on_a_gpu_all_that_is_there_is_tried(model, monkeypatch):
     assert said[1:] == ["flex attention is not used: this model's attention has dropout"]
 
 
+def test_packs_that_do_not_fit_are_left_to_the_training(model, monkeypatch):
+    def raising(error):
+        def watched(*_):
+            raise error
+
+        return watched
+
+    said: list[str] = []
+    monkeypatch.setattr(_kernels, "watch", raising(torch.OutOfMemoryError("CUDA out of memory.")))
+    assert choose(model("llama"), "cuda:0", packs(), said.append) == Kernels()
+    assert said == ["no other kernels are tried: memory does not suffice for the first packs"]
+    monkeypatch.setattr(_kernels, "watch", raising(RuntimeError("a mistake")))
+    with pytest.raises(RuntimeError, match="a mistake"):
+        choose(model("llama"), "cuda:0", packs(), said.append)
+
+
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_watching_sees_each_layer_and_leaves_the_model_as_it_was(model, architecture):
     module = model(architecture)
