@@ -23,14 +23,14 @@ def run(job: TrainJob, options: Options) -> TrainOutcome:
     module, device = job.model.module, job.model.device
     reason = why_not(module, options.max_length)
     make = partial(FastStep, module, device, options.budget, share=options.share_prefixes)
-    samples = _first(job, options.batch_size * options.grad_accum) if reason is None else []
+    samples = _first(job, max(_PROVEN_ON, options.in_step)) if reason is None else []
     if samples:
         differs = make().disagreement(samples[:_PROVEN_ON])
         reason = f"on its first samples they give {differs}" if differs else None
     if reason is not None:
         job.say(f"{job.phase}: trained in padded batches, for packs are not right for this model: {reason}")
         return _loop.run(job, as_trainers(options, whole_steps=False))
-    step = make(kernels=_kernels_for(job, options, make(), samples))
+    step = make(kernels=_kernels_for(job, options, make(), samples[: options.in_step]))
     with step.working():
         return _loop.run(job, as_trainers(options, whole_steps=True), objective=PackedLoss(step))
 
@@ -40,7 +40,9 @@ def _kernels_for(job: TrainJob, options: Options, step: FastStep, samples: Seque
     if options.gpu_kernels == "torch":
         return Kernels()
     before = Randomness.now()
-    packs = [pack for some in (samples, samples[: len(samples) // 2]) for pack in islice(step.packs(some), 1)]
+    largest = list(islice(step.packs(samples), 1))
+    halves = [pack.samples[: len(pack.samples) // 2] for pack in largest]
+    packs = [*largest, *(pack for half in halves for pack in step.packs(half))]
     found = choose(job.model.module, job.model.device, packs, lambda text: job.say(f"{job.phase}: {text}"))
     before.restore()
     return found

@@ -37,6 +37,11 @@ class Options(TrainerOptions):
         """Most tokens that go through the model at once."""
         return self.max_tokens or self.batch_size * self.max_length
 
+    @property
+    def in_step(self) -> int:
+        """Samples of an optimizer step."""
+        return self.batch_size * self.grad_accum
+
 
 @dataclass(frozen=True, slots=True)
 class LoraSft(HuggingFaceTrainer):
@@ -71,7 +76,7 @@ def as_trainers(options: Options, *, whole_steps: bool) -> TrainerOptions:
     plain = TrainerOptions(**{f.name: getattr(options, f.name) for f in fields(TrainerOptions)})
     if not whole_steps:
         return plain
-    return replace(plain, batch_size=options.batch_size * options.grad_accum, grad_accum=1)
+    return replace(plain, batch_size=options.in_step, grad_accum=1)
 
 
 @hookimpl

@@ -199,7 +199,7 @@ def test_kernels_are_chosen_by_the_first_step_and_change_nothing_that_is_learned
 
     monkeypatch.setattr(_packed_training, "choose", chosen)
     found, _ = run(folder, PACKED, at="chosen", dropout=0.2)
-    assert asked == [("cpu", [6, 3])]
+    assert asked == [("cpu", [6, 3])], "a step, and half of it"
     assert run.said[-1].startswith("p: flex attention is used: ")
     assert computed
     assert all(torch.equal(found[name], expected[name]) for name in expected)
