@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -21,12 +21,19 @@ Ids = list[int]
 
 
 @contextmanager
-def evaluating(module: Any) -> Iterator[None]:
-    """Hold a module in eval mode without gradients, and give every part its own mode back."""
+def evaluating(
+    module: Any, without: Callable[[], AbstractContextManager[Any]] = torch.inference_mode
+) -> Iterator[None]:
+    """Hold a module in eval mode without gradients, and give every part its own mode back.
+
+    Args:
+        module: a model or a part of one.
+        without: how there are no gradients; ``torch.no_grad`` where tensors are to serve a training after it.
+    """
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
-        with torch.inference_mode():
+        with without():
             yield
     finally:
         for part, training in modes:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from medrecipe_plugins.models._last_layer import last_layer_at_labels
-from medrecipe_plugins.models._packed_attention import packed_attention
+from medrecipe_plugins.models._packed_attention import Attention, by_calls, packed_attention
 from medrecipe_plugins.models._packs import Pack, packs_of
 from medrecipe_plugins.models._positions import turning_point
 from pipeline_dsl.api import Packing, Prepared
@@ -28,13 +28,15 @@ class PackedForward:
     Args:
         module: a causal language model of transformers, with adapters or without.
         device: where it is.
+        attention: how that of packs is computed.
     """
 
-    def __init__(self, module: Any, device: str) -> None:
+    def __init__(self, module: Any, device: str, attention: Attention = by_calls) -> None:
         self.base = _base_of(module)
         self.head = self.base.get_output_embeddings()
         self.softcap = getattr(self.base.config.get_text_config(), "final_logit_softcapping", None)
         self._device = device
+        self._attention = attention
         self.decoder = self.base.get_decoder()
         self._scale = _scale_of_logits(self.base, self.head, device)
         self._as_prepared = torch.zeros(1, 1, 1, 1, device=device)
@@ -57,6 +59,7 @@ class PackedForward:
             attention_mask=self._as_prepared,
             use_cache=False,
             pack=pack.attention,
+            attention=self._attention,
         ).last_hidden_state[0]
         taken = states.index_select(0, pack.places)
         return taken if self._scale == 1 else taken * self._scale

@@ -1,13 +1,15 @@
 """Attention over packs, under a name of its own in transformers' ``AttentionInterface``.
 
-Without a pack it is transformers' ``sdpa``, so that a model may be evaluated while it is set to this one.
+A pack says who attends to whom. How that is computed is an ``Attention``: ``by_calls``, or another that
+stands beside the pack where a model is given one. Without a pack it is transformers' ``sdpa``, so that a
+model may be evaluated while it is set to this one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from transformers import AttentionInterface, AttentionMaskInterface
@@ -33,6 +35,57 @@ def packed_attention(module: Any) -> Iterator[None]:
         module.set_attn_implementation(before)
 
 
+class Attention(Protocol):
+    """A way to compute all attention of a pack."""
+
+    def __call__(
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        pack: Calls,
+        *,
+        scale: float,
+        window: int | None,
+        dropout: float,
+    ) -> torch.Tensor:
+        """Return the output (1, tokens, heads, width).
+
+        Args:
+            query: (1, heads, tokens, width).
+            key: (1, key heads, tokens, width); each serves as many heads as there are more of them.
+            value: the same.
+            pack: who attends to whom.
+            scale: what scores are multiplied by.
+            window: how many keys a query sees at most, its own included; None for all.
+            dropout: share of what a query takes of values that is left out.
+        """
+
+
+def by_calls(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    pack: Calls,
+    *,
+    scale: float,
+    window: int | None,
+    dropout: float,
+) -> torch.Tensor:
+    """See ``Attention``: sequences of like length are one call of torch's, shared keys stand in each."""
+    q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
+    outputs = []
+    for call in pack.calls:
+        taken = (_taken(q, call.queries), _taken(k, call.keys), _taken(v, call.keys))
+        if q.device.type == "cpu" and call.keys.shape[1] <= LONGEST and not dropout:
+            output = short_attention(*taken, call.bias(window), scale)
+        else:
+            output = _attention_of_torch(*taken, call.mask(window), dropout, scale)
+        outputs.append(output.transpose(1, 2).flatten(0, 1))
+    whole = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+    return whole.index_select(0, pack.order)[None]
+
+
 def attend(
     module: torch.nn.Module,
     query: torch.Tensor,
@@ -44,6 +97,7 @@ def attend(
     scaling: float | None = None,
     sliding_window: int | None = None,
     pack: Calls | None = None,
+    attention: Attention = by_calls,
     **more: Any,
 ) -> tuple[torch.Tensor, None]:
     """Return the output (1, tokens, heads, width) of queries, keys and values, (1, heads, tokens, width).
@@ -56,18 +110,9 @@ def attend(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **more
         )
         return found
-    q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    outputs = []
-    for call in pack.calls:
-        taken = (_taken(q, call.queries), _taken(k, call.keys), _taken(v, call.keys))
-        if q.device.type == "cpu" and call.keys.shape[1] <= LONGEST and not dropout:
-            output = short_attention(*taken, call.bias(sliding_window), scale)
-        else:
-            output = _attention_of_torch(*taken, call.mask(sliding_window), dropout, scale)
-        outputs.append(output.transpose(1, 2).flatten(0, 1))
-    whole = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
-    return whole.index_select(0, pack.order)[None], None
+    output = attention(query, key, value, pack, scale=scale, window=sliding_window, dropout=dropout)
+    return output, None
 
 
 def _attention_of_torch(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -61,15 +62,30 @@ class Call:
         return seen if window is None else seen & (distance < window)
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Tokens that follow each other in a sample: all of it, what it shares with others, or the rest of it."""
+
+    length: int
+    position: int
+    """Of its first token in the sample."""
+    under: int
+    """Number of the stretch that it goes on from, which is shared; its own where it begins a sample."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Calls:
     """All attention of a pack."""
 
     calls: tuple[Call, ...]
+    stretches: tuple[Stretch, ...]
+    """The same, token by token: all of the pack in the order of its places."""
     order: torch.Tensor
     """For each place of the pack, where its output is in those of all calls one after another."""
     needed: torch.Tensor
     """Places whose outputs predict labels, each once and in their order."""
+    masks: dict[int | None, Any] = field(default_factory=dict)
+    """What a way to attend that has masks of its own keeps of a pack, by window."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,6 +161,7 @@ class _Layout:
         self._labels: list[int] = []
         self._plain: list[range] = []
         self._branches: list[tuple[range, list[range]]] = []
+        self._stretches: list[Stretch] = []
         self._order = [place for group in groups for place in group.members]
         for group in groups:
             self._add(group)
@@ -167,10 +184,11 @@ class _Layout:
     def _add(self, group: Group) -> None:
         first = self._samples[group.members[0]].ids
         trunk = self._put(first[: group.shared], 0)
+        under = len(self._stretches) - 1 if group.shared else None
         branches = []
         for place in group.members:
             sample = self._samples[place]
-            branch = self._put(sample.ids[group.shared :], group.shared)
+            branch = self._put(sample.ids[group.shared :], group.shared, under)
             branches.append(branch)
             for at in range(sample.start, len(sample.ids)):
                 before = at - 1
@@ -185,8 +203,11 @@ class _Layout:
         else:
             self._plain += branches
 
-    def _put(self, ids: Sequence[int], position: int) -> range:
+    def _put(self, ids: Sequence[int], position: int, under: int | None = None) -> range:
         begin = len(self._ids)
+        if ids:
+            number = len(self._stretches)
+            self._stretches.append(Stretch(len(ids), position, number if under is None else under))
         self._ids += ids
         self._positions += range(position, position + len(ids))
         return range(begin, len(self._ids))
@@ -203,7 +224,12 @@ class _Layout:
                 offset += width
         calls = tuple(_on_device(trunk, sequences, width, device) for trunk, sequences, width in made)
         needed = sorted(set(self._places))
-        return Calls(calls, torch.tensor(order, device=device), torch.tensor(needed, device=device))
+        return Calls(
+            calls=calls,
+            stretches=tuple(self._stretches),
+            order=torch.tensor(order, device=device),
+            needed=torch.tensor(needed, device=device),
+        )
 
 
 _Made = tuple[Sequence[int], list[range], int]

@@ -9,10 +9,12 @@ from typing import Any
 import torch
 
 from medrecipe_plugins.adapters._fast_linear import quick
+from medrecipe_plugins.models._glus import fast_glus
 from medrecipe_plugins.models._norms import fast_norms
 from medrecipe_plugins.models._observing import evaluating
 from medrecipe_plugins.models._packed import PackedForward, packing
 from medrecipe_plugins.models._packs import Pack
+from medrecipe_plugins.trainers._kernels import Kernels
 from medrecipe_plugins.trainers._label_loss import LabelLoss
 from pipeline_dsl.api import Prepared
 
@@ -25,18 +27,27 @@ class FastStep:
         device: where it is.
         budget: most tokens that are computed at once.
         share: compute common beginnings once.
+        kernels: by what it is computed; without them, by what is right everywhere.
     """
 
-    def __init__(self, module: Any, device: str, budget: int, *, share: bool) -> None:
-        self._forward = PackedForward(module, device)
+    def __init__(
+        self, module: Any, device: str, budget: int, *, share: bool, kernels: Kernels | None = None
+    ) -> None:
+        self._kernels = kernels or Kernels()
+        self._forward = PackedForward(module, device, self._kernels.attention)
         self._budget = budget
         self._share = share
 
     @contextmanager
     def working(self) -> Iterator[None]:
         """Set the model to packs; evaluations inside see it as it was."""
-        forward = self._forward
-        with forward.working(), quick(forward.base), fast_norms(forward.decoder):
+        forward, kernels = self._forward, self._kernels
+        with (
+            fast_glus(forward.decoder, kernels.product),
+            forward.working(),
+            quick(forward.base),
+            fast_norms(forward.decoder, kernels.norm),
+        ):
             yield
 
     def packs(self, samples: Sequence[Prepared]) -> Iterator[Pack]:

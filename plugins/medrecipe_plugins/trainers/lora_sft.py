@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from medrecipe_plugins.trainers.trainer import HuggingFaceTrainer
 from medrecipe_plugins.trainers.trainer import Options as TrainerOptions
@@ -27,11 +27,20 @@ class Options(TrainerOptions):
     share_prefixes: bool = option(
         default=True, doc="compute tokens with which samples of a step begin together once"
     )
+    gpu_kernels: Literal["auto", "torch"] = option(
+        "auto",
+        doc="auto tries flex attention and liger-kernel on a GPU before training; torch tries nothing",
+    )
 
     @property
     def budget(self) -> int:
         """Most tokens that go through the model at once."""
         return self.max_tokens or self.batch_size * self.max_length
+
+    @property
+    def in_step(self) -> int:
+        """Samples of an optimizer step."""
+        return self.batch_size * self.grad_accum
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +76,7 @@ def as_trainers(options: Options, *, whole_steps: bool) -> TrainerOptions:
     plain = TrainerOptions(**{f.name: getattr(options, f.name) for f in fields(TrainerOptions)})
     if not whole_steps:
         return plain
-    return replace(plain, batch_size=options.batch_size * options.grad_accum, grad_accum=1)
+    return replace(plain, batch_size=options.in_step, grad_accum=1)
 
 
 @hookimpl

@@ -11,7 +11,9 @@ import torch
 
 from medrecipe_plugins.adapters.lora import Lora
 from medrecipe_plugins.adapters.lora import Options as LoraOptions
-from medrecipe_plugins.trainers import lora_sft, trainer
+from medrecipe_plugins.models._packed_attention import by_calls
+from medrecipe_plugins.trainers import _packed_training, lora_sft, trainer
+from medrecipe_plugins.trainers._kernels import Kernels
 from pipeline_dsl.api import Control, Need, Prepared, Sample, StackLayer, TrainJob, TrainOutcome
 from pipeline_dsl.testing import TrainerContract
 
@@ -176,3 +178,31 @@ def test_memory_that_does_not_suffice_makes_packs_smaller_and_no_other_step(run,
     assert run.said
     gap = sum(float((found[n] - expected[n]).square().sum()) for n in expected)
     assert (gap / sum(float(t.square().sum()) for t in expected.values())) ** 0.5 <= 1e-4
+
+
+def test_kernels_are_chosen_by_the_first_step_and_change_nothing_that_is_learned(
+    run, tiny_folder_of, monkeypatch
+):
+    folder = tiny_folder_of("llama")
+    expected, _ = run(folder, PACKED, at="plain", dropout=0.2)
+    asked: list[tuple[str, list[int]]] = []
+    computed: list[int] = []
+
+    def counted(query, *arguments, **named):
+        computed.append(query.shape[2])
+        return by_calls(query, *arguments, **named)
+
+    def chosen(module, device, packs, say):
+        asked.append((device, [len(pack.samples) for pack in packs]))
+        say(f"flex attention is used: {torch.rand(()):.0%}")
+        return Kernels(attention=counted)
+
+    monkeypatch.setattr(_packed_training, "choose", chosen)
+    found, _ = run(folder, PACKED, at="chosen", dropout=0.2)
+    assert asked == [("cpu", [6, 3])], "a step, and half of it"
+    assert run.said[-1].startswith("p: flex attention is used: ")
+    assert computed
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+    run(folder, PACKED, at="torch", gpu_kernels="torch")
+    assert len(asked) == 1
