@@ -87,7 +87,7 @@ NAMED: dict[str, Point] = {
     "last step of an epoch": {"event": "iteration_completed", "phase": "plain", "step": 4},
     "first step of the next": {"event": "iteration_completed", "phase": "plain", "step": 5},
     "during a checkpoint": {"file": ".checkpoint-6.tmp/trainer_state.json"},
-    "as it is sealed": {"file": ".checkpoint-6.tmp/complete.json.tmp"},
+    "as it is sealed": {"file": ".checkpoint-6.tmp/.complete.json.tmp"},
     "between phases": {"event": "phase_end", "phase": "plain"},
     "within the stream": {"event": "iteration_completed", "phase": "stream", "step": 5},
 }

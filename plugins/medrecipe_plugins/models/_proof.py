@@ -50,26 +50,29 @@ class Verdict:
     """Why, or why not."""
 
 
-def judge(cases: Callable[[], Sequence[Case]], clock: Clock | None = None) -> Verdict:
+def judge(cases: Callable[[], Sequence[Case]], clock: Clock | None = None, *, faster: bool = True) -> Verdict:
     """Try another way on all cases that it may be used for.
 
     Args:
         cases: makes them; what it raises counts against the other way, as does what that itself raises.
         clock: by what is measured; without one, by the time it takes.
+        faster: whether it has to be; else that it computes the same is enough.
     """
     try:
-        return _judged(cases(), clock or seconds)
+        return _judged(cases(), (clock or seconds) if faster else None)
     except Exception as error:  # noqa: BLE001 - a compiler of kernels may raise anything, and the own way stands
         told = str(error).strip().partition("\n")[0]
         return Verdict(good=False, reason=f"it ends in {type(error).__name__}{': ' * bool(told)}{told}")
 
 
-def _judged(cases: Sequence[Case], clock: Clock) -> Verdict:
+def _judged(cases: Sequence[Case], clock: Clock | None) -> Verdict:
     if not cases:
         return Verdict(good=False, reason="this model has no use for it")
     fault = next(filter(None, map(_fault, cases)), None)
     if fault is not None:
         return Verdict(good=False, reason=fault)
+    if clock is None:
+        return Verdict(good=True, reason="it computes the same")
     speed = _speed(cases, clock)
     return Verdict(speed >= _WORTH_IT, f"it computes the same, {speed:.2g} times as fast")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -77,14 +76,7 @@ class MicroBatches:
 
     def _write(self, path: Path, step: int | None = None) -> None:
         changes = [astuple(c) for c in self._changes if step is None or c.step <= step]
-        partial = path.with_name(f".{path.name}.tmp")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(json.dumps({"asked": self._asked, "changes": changes}) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-        _seals.sync_folder(path.parent)
+        _seals.write_whole(path, json.dumps({"asked": self._asked, "changes": changes}) + "\n")
 
 
 def wants_memory(error: RuntimeError) -> bool:

@@ -8,7 +8,7 @@ from itertools import islice
 
 from medrecipe_plugins.trainers import _loop
 from medrecipe_plugins.trainers._fast_step import FastStep, why_not
-from medrecipe_plugins.trainers._kernels import Kernels, choose
+from medrecipe_plugins.trainers._kernels import Kernels, choose, earlier
 from medrecipe_plugins.trainers._packed_objective import PackedLoss
 from medrecipe_plugins.trainers._randomness import Randomness
 from medrecipe_plugins.trainers.lora_sft import Options, as_trainers
@@ -36,14 +36,21 @@ def run(job: TrainJob, options: Options) -> TrainOutcome:
 
 
 def _kernels_for(job: TrainJob, options: Options, step: FastStep, samples: Sequence[Prepared]) -> Kernels:
-    """Choose by what the first optimizer step computes; the training's random numbers stay where they are."""
+    """Choose by what the first optimizer step computes; the training's random numbers stay where they are.
+
+    A training that goes on computes as it did before.
+    """
     if options.gpu_kernels == "torch":
         return Kernels()
     before = Randomness.now()
     largest = list(islice(step.packs(samples), 1))
     halves = [pack.samples[: len(pack.samples) // 2] for pack in largest]
     packs = [*largest, *(pack for half in halves for pack in step.packs(half))]
-    found = choose(job.model.module, job.model.device, packs, lambda text: job.say(f"{job.phase}: {text}"))
+    chosen = earlier(job.folder) if job.resume else None
+    found = choose(
+        job.model.module, job.model.device, packs, lambda text: job.say(f"{job.phase}: {text}"), chosen
+    )
+    found.write(job.folder)
     before.restore()
     return found
 

@@ -20,15 +20,23 @@ Json = dict[str, Any]
 
 def seal(folder: Path) -> None:
     """Bring every file of a folder to the disk, then write its manifest atomically."""
-    files = {name: _measure(folder / name, sync=True) for name in _names(folder)}
-    partial = folder / f"{MANIFEST}.tmp"
+    content = {
+        "format": FORMAT,
+        "files": {name: _measure(folder / name, sync=True) for name in _names(folder)},
+    }
+    write_whole(folder / MANIFEST, json.dumps({**content, "sha256": _digest(content)}, indent=1) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Bring a file to the disk, wholly or not at all; its folder is made where it is not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.tmp")
     with partial.open("w", encoding="utf-8") as file:
-        content = {"format": FORMAT, "files": files}
-        file.write(json.dumps({**content, "sha256": _digest(content)}, indent=1) + "\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    partial.replace(folder / MANIFEST)
-    sync_folder(folder)
+    partial.replace(path)
+    sync_folder(path.parent)
 
 
 def fault(folder: Path) -> str | None:
@@ -102,7 +110,7 @@ def _names(folder: Path) -> list[str]:
     """Relative names of the files that a manifest covers."""
     files = (p for p in folder.rglob("*") if p.is_file())
     names = (p.relative_to(folder).as_posix() for p in files)
-    return sorted(name for name in names if name not in {MANIFEST, f"{MANIFEST}.tmp"})
+    return sorted(name for name in names if name not in {MANIFEST, f".{MANIFEST}.tmp"})
 
 
 def _measure(file: Path, *, sync: bool = False) -> Json:

@@ -19,7 +19,7 @@ from medrecipe_plugins.models._sight import sight_of
 from medrecipe_plugins.models._watching import watch
 from medrecipe_plugins.trainers import _kernels
 from medrecipe_plugins.trainers._fast_step import FastStep
-from medrecipe_plugins.trainers._kernels import Kernels, Offers, Trial, choose
+from medrecipe_plugins.trainers._kernels import Choice, Kernels, Offers, Trial, choose, earlier
 from pipeline_dsl.api import Prepared
 
 ARCHITECTURES = ["gemma3", "llama", "phi3", "phi"]
@@ -100,10 +100,12 @@ def model(tiny_folder_of, load_tiny):
 def tried(model):
     """What becomes of offers to a model: what is chosen, and what is said."""
 
-    def of(architecture: str, offered: Offers, speed: float = 2.0) -> tuple[Kernels, list[str]]:
+    def of(
+        architecture: str, offered: Offers, speed: float = 2.0, before: Choice | None = None
+    ) -> tuple[Kernels, list[str]]:
         said: list[str] = []
         uses = watch(model(architecture), "cpu", [*packs(), *packs(2)])
-        return Trial(uses, said.append, Clock(speed)).chosen(offered), said
+        return Trial(uses, said.append, Clock(speed), before).chosen(offered), said
 
     return of
 
@@ -149,6 +151,24 @@ def test_what_is_slower_is_not(tried):
     found, said = tried("llama", Offers(attention=lambda: masked), speed=0.5)
     assert found == Kernels()
     assert said == ["flex attention is not used: it computes the same, 0.5 times as fast"]
+
+
+def test_a_training_that_goes_on_computes_as_it_did_whatever_is_faster_now(tried, tmp_path):
+    offered = Offers(attention=lambda: masked, norm=lambda: exact_norm, product=product)
+    assert earlier(tmp_path) is None
+    Kernels(attention=masked).write(tmp_path)
+    found, said = tried("gemma3", offered, speed=0.5, before=earlier(tmp_path))
+    assert found == Kernels(attention=masked)
+    assert said == ["flex attention is used: it computes the same"]
+    Kernels().write(tmp_path)
+    found, said = tried("gemma3", offered, speed=2.0, before=earlier(tmp_path))
+    assert (found, said) == (Kernels(), [])
+
+
+def test_what_was_chosen_and_no_longer_computes_the_same_is_not_used(tried):
+    found, said = tried("llama", Offers(attention=lambda: no_kernel), before={"attention": True})
+    assert found == Kernels()
+    assert said == ["flex attention is not used: it ends in NotImplementedError: no kernel for this GPU"]
 
 
 def test_flex_attention_itself_has_no_way_back_on_a_cpu_and_is_refused(tried):

@@ -192,7 +192,10 @@ def test_kernels_are_chosen_by_the_first_step_and_change_nothing_that_is_learned
         computed.append(query.shape[2])
         return by_calls(query, *arguments, **named)
 
-    def chosen(module, device, packs, say):
+    before: list[object] = []
+
+    def chosen(module, device, packs, say, earlier):
+        before.append(earlier)
         asked.append((device, [len(pack.samples) for pack in packs]))
         say(f"flex attention is used: {torch.rand(()):.0%}")
         return Kernels(attention=counted)
@@ -206,3 +209,6 @@ def test_kernels_are_chosen_by_the_first_step_and_change_nothing_that_is_learned
 
     run(folder, PACKED, at="torch", gpu_kernels="torch")
     assert len(asked) == 1
+
+    run(folder, PACKED, at="chosen", dropout=0.2, resume=True)
+    assert before == [None, {"attention": True, "norm": False, "product": False}]
