@@ -55,3 +55,11 @@ def quick_collections() -> Iterator[None]:
     """As on the command line: accelerate has the garbage collected after every training."""
     with imports_spared():
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_disk() -> Iterator[None]:
+    """No test cuts the power, so none waits for the disk. Where files are put on it is tested by counting."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", os.fstat)
+        yield
