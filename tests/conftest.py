@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from itertools import count
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,6 +19,52 @@ settings.register_profile(
 )
 settings.load_profile("steady")
 pytest_plugins = ["pipeline_dsl.testing"]
+HERE = Path(__file__).parent
+GROUPS = (
+    "serving/*",
+    "run/test_real*.py run/test_kills.py",
+    "used/*",
+    "recipes/* flagship/*",
+    "language_server/*",
+)
+"""Files whose tests share what takes seconds to make; each group is tested by one process."""
+LONG = ("plugins/adapters/*", "run/*", "importing/test_accounting.py", "plugins/*", "faults/*")
+"""What takes longest after those; what comes last should be short, or one process waits for the other."""
+
+
+def group_of(file: Path) -> str:
+    """What is tested together with a file, or the file itself."""
+    name = file.relative_to(HERE).as_posix() if file.is_relative_to(HERE) else file.as_posix()
+    return next((group for group in GROUPS if fits(name, group)), name)
+
+
+def fits(name: str, patterns: str) -> bool:
+    return any(fnmatch(name, pattern) for pattern in patterns.split())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes long first; within a group or a file all stays as it stands there."""
+
+    def place(item: pytest.Item) -> tuple[int, str]:
+        group = group_of(item.path)
+        if group in GROUPS:
+            return GROUPS.index(group), group
+        found = next((n for n, pattern in enumerate(LONG) if fits(group, pattern)), len(LONG))
+        return len(GROUPS) + found, ""
+
+    items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Return what gives each process a group or a file at a time, in the order in which they were collected."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Groups(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(config.rootpath / nodeid.split("::", 1)[0])
+
+    return Groups(config, log)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
