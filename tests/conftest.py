@@ -2,17 +2,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from fnmatch import fnmatch
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings, strategies
 
 from pipeline_dsl.cli.collecting import imports_spared
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: tests share the cores already
+os.environ.pop(
+    "PYTHONDONTWRITEBYTECODE", None
+)  # processes that tests start find compiled what the first compiled
 # The same examples every time; how long one takes says nothing on a shared machine.
 settings.register_profile(
     "steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -99,11 +103,19 @@ def cache_of_the_test(
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
 
 
-@pytest.fixture(scope="session", autouse=True)
-def quick_collections() -> Iterator[None]:
-    """As on the command line: accelerate has the garbage collected after every training."""
-    with imports_spared():
-        yield
+@settings(max_examples=1)
+@given(strategies.none())
+def begin(nothing: None) -> None:
+    """Hold of nothing."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Collect garbage as the command line does: tests import as much, and accelerate collects after trainings."""
+    begin()  # Hypothesis asks the collector who knows its random numbers, which what is set aside hides
+    spared = ExitStack()
+    spared.enter_context(imports_spared())
+    session.config.add_cleanup(spared.close)
 
 
 @pytest.fixture(scope="session", autouse=True)
