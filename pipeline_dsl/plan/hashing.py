@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Collection
 from dataclasses import asdict, replace
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,7 @@ def _ref(ref: ProviderRef) -> dict[str, Any]:
     }
 
 
+@cache
 def _version(name: str) -> str:
     try:
         return version(name)

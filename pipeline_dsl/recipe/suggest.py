@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pipeline_dsl.diagnostics import Fix, Span
 from pipeline_dsl.syntax.names import normal
@@ -41,7 +42,7 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
         letters = _letters(candidate)
         longest = max(len(wanted), len(letters))
         limit = min(max(1, longest // 3), longest - 1)
-        if abs(len(wanted) - len(letters)) > limit:
+        if longest - _common(wanted, letters) > limit:
             continue
         distance = _distance(wanted, letters)
         if distance <= limit and (best is None or distance < best[0]):
@@ -121,8 +122,9 @@ def is_certain(name: str, near: str, known: Iterable[str]) -> bool:
         and _distance(wanted, right) <= 1
         and _same_short_words(wanted, right)
         and all(
-            abs(len(wanted) - len(_letters(other))) > _CLEAR or _distance(wanted, _letters(other)) > _CLEAR
-            for other in others
+            max(len(wanted), len(other)) - _common(wanted, other) > _CLEAR
+            or _distance(wanted, other) > _CLEAR
+            for other in map(_letters, others)
         )
     )
 
@@ -133,6 +135,7 @@ def _same_short_words(a: str, b: str) -> bool:
     return first == second
 
 
+@lru_cache(maxsize=4096)
 def _letters(name: str) -> str:
     return unicodedata.normalize("NFD", name).casefold().replace("-", "_")
 
@@ -142,6 +145,11 @@ def _completion(wanted: str, known: list[str]) -> str | None:
         return None
     longer = [candidate for candidate in known if _letters(candidate).startswith(wanted)]
     return longer[0] if len(longer) == 1 else None
+
+
+def _common(a: str, b: str) -> int:
+    """How many letters two words have in common, wherever these stand: all others have to be changed."""
+    return sum(min(a.count(letter), b.count(letter)) for letter in set(a))
 
 
 def _distance(a: str, b: str) -> int:

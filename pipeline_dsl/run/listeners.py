@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pluggy
@@ -35,13 +36,14 @@ class Listeners:
 
     def __init__(self, listeners: Sequence[tuple[str, object]]) -> None:
         self._ears: dict[str, list[_Ear]] = {e.name: [] for e in EVENTS}
+        manager = hook_manager()
         for name, listener in listeners:
-            hooks = _hooks_of(name, listener)
-            for event, ears in self._ears.items():
-                ears += [
-                    _Ear(name, i.function, bool(i.argnames))
-                    for i in getattr(hooks, f"medrecipe_{event}").get_hookimpls()
-                ]
+            with _registered(manager, name, listener) as hooks:
+                for event, ears in self._ears.items():
+                    ears += [
+                        _Ear(name, i.function, bool(i.argnames))
+                        for i in getattr(hooks, f"medrecipe_{event}").get_hookimpls()
+                    ]
 
     def tell(self, event: Event) -> None:
         """Tell every listener.
@@ -64,8 +66,9 @@ class Listeners:
             raise failures[0]
 
 
-def _hooks_of(name: str, listener: object) -> pluggy.HookRelay:
-    manager = hook_manager()
+@contextmanager
+def _registered(manager: pluggy.PluginManager, name: str, listener: object) -> Iterator[pluggy.HookRelay]:
+    """Register a listener alone. Making a manager takes milliseconds, and a run has dozens of listeners."""
     try:
         manager.register(listener, name=name)
         manager.check_pending()
@@ -74,4 +77,5 @@ def _hooks_of(name: str, listener: object) -> pluggy.HookRelay:
             f"the listener `{name}` has a hook that cannot be called: {' '.join(str(error).split())}",
             help="the hooks and their arguments are in pipeline_dsl.api.hooks",
         ) from error
-    return manager.hook
+    yield manager.hook
+    manager.unregister(listener)

@@ -12,6 +12,8 @@ and the figures of every step and score.
 from __future__ import annotations
 
 import argparse
+import gc
+import importlib
 import json
 import os
 import random
@@ -91,6 +93,16 @@ NAMED: dict[str, Point] = {
     "between phases": {"event": "phase_end", "phase": "plain"},
     "within the stream": {"event": "iteration_completed", "phase": "stream", "step": 5},
 }
+IMPORTED = (
+    "pipeline_dsl.run.start",
+    "medrecipe_plugins.models._embedded",
+    "medrecipe_plugins.adapters._lora",
+    "medrecipe_plugins.adapters._saving",
+    "medrecipe_plugins.trainers._packed_training",
+    "peft.tuners.lora.bnb",
+    "transformers.models.gemma3.modeling_gemma3",
+)
+"""What a run would import, so that one that is forked need not."""
 FIGURES = ("loss", "grad_norm", "learning_rate", "label_tokens")
 
 
@@ -164,11 +176,13 @@ def serve() -> None:
     """Import everything, then fork one process an order: its id is written, and how it ended."""
     import torch
 
-    import medrecipe_plugins.adapters._lora
-    import medrecipe_plugins.trainers._loop  # noqa: F401
+    for name in IMPORTED:
+        importlib.import_module(name)
     from pipeline_dsl.api import MedrecipeError
 
     torch.set_num_threads(1)
+    gc.collect()
+    gc.freeze()  # what is imported is looked through by no collection of a child, nor copied for it
     for line in sys.stdin:
         if (child := os.fork()) == 0:
             try:
@@ -182,11 +196,53 @@ def serve() -> None:
 
 
 @dataclass
+class Forks:
+    """Starts runs in processes of their own, one at a time, forked from one that has imported everything."""
+
+    server: subprocess.Popen[str]
+    log: Path
+
+    def start(self, plan: Path, runs: Path, kill: Point | None = None, resume: str | None = None) -> int:
+        """Begin a run, or go on with one; return its process."""
+        order = {"plan": str(plan), "runs": str(runs), "kill": kill, "resume": resume}
+        assert self.server.stdin is not None
+        self.server.stdin.write(json.dumps(order) + "\n")
+        self.server.stdin.flush()
+        return self._number()
+
+    def wait(self) -> int:
+        """Wait for the run that was begun; return its exit code, or the negative signal that ended it."""
+        return os.waitstatus_to_exitcode(self._number())
+
+    def _number(self) -> int:
+        assert self.server.stdout is not None
+        return int(self.server.stdout.readline())
+
+
+@contextmanager
+def forks(log: Path) -> Iterator[Forks]:
+    """Have a process ready to start runs; what they say is in the log."""
+    with log.open("w", encoding="utf-8") as said:
+        server = subprocess.Popen(
+            [sys.executable, __file__, "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said,
+            text=True, encoding="utf-8", env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        try:
+            yield Forks(server, log)
+        finally:
+            assert server.stdin is not None
+            server.stdin.close()
+            server.wait()
+            if server.stdout is not None:
+                server.stdout.close()
+
+
+@dataclass
 class Workshop:
-    """A folder with the recipe and its data, and the process that starts runs."""
+    """A folder with the recipe and its data, and what starts runs."""
 
     folder: Path
-    server: subprocess.Popen[str]
+    forks: Forks
 
     def run(self, name: str, kill: Point | None = None, after: float | None = None) -> bool:
         """Begin a run, or go on with the one of that name; return whether it came to its end.
@@ -210,24 +266,13 @@ class Workshop:
         runs = self.folder / name
         (runs / "seen").mkdir(parents=True, exist_ok=True)
         begun = [p.parent.name for p in runs.glob("killed/*/plan.json")]
-        order = {
-            "plan": str(self.folder / "plan.json"), "runs": str(runs), "kill": kill,
-            "resume": begun[0] if begun else None,
-        }  # fmt: skip
         if not begun:
             shutil.rmtree(runs / "killed", ignore_errors=True)
-        assert self.server.stdin is not None
-        self.server.stdin.write(json.dumps(order) + "\n")
-        self.server.stdin.flush()
-        return self._number()
+        return self.forks.start(self.folder / "plan.json", runs, kill, begun[0] if begun else None)
 
     def wait(self) -> int:
         """Wait for the run that was begun; return its exit code, or the negative signal that ended it."""
-        return os.waitstatus_to_exitcode(self._number())
-
-    def _number(self) -> int:
-        assert self.server.stdout is not None
-        return int(self.server.stdout.readline())
+        return self.forks.wait()
 
     def differences(self, name: str, whole: str = "whole") -> list[str]:
         """What a run that came to its end has otherwise than the one that nothing disturbed."""
@@ -283,9 +328,8 @@ def last_checkpoints(found: Mapping[str, Any]) -> set[str]:
 PHASES = ("plain", "stream")
 
 
-@contextmanager
-def workshop(folder: Path) -> Iterator[Workshop]:
-    """Write the recipe and its plan into a folder, and have a process ready to start runs."""
+def workshop(folder: Path, forks: Forks) -> Workshop:
+    """Write the recipe, its data and its plan into a folder."""
     from pipeline_dsl.plan.check import check_recipe
     from pipeline_dsl.plan.hashing import hash_files
     from pipeline_dsl.plan.plan_json import to_json
@@ -301,26 +345,15 @@ def workshop(folder: Path) -> Iterator[Workshop]:
     plan, findings = check_recipe(loaded.recipe, build_catalog())
     assert plan is not None, findings
     (folder / "plan.json").write_text(json.dumps(to_json(hash_files(plan))), encoding="utf-8")
-    with (folder / "server.log").open("w", encoding="utf-8") as log:
-        server = subprocess.Popen(
-            [sys.executable, __file__, "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-            text=True, encoding="utf-8", env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
-        try:
-            yield Workshop(folder, server)
-        finally:
-            assert server.stdin is not None
-            server.stdin.close()
-            server.wait()
-            if server.stdout is not None:
-                server.stdout.close()
+    return Workshop(folder, forks)
 
 
 def measure(folder: Path, points: int, seed: int) -> list[dict[str, Any]]:
     """Kill runs at every named point, at random times, and twice; return a row a run."""
     chooser = random.Random(seed)
     rows: list[dict[str, Any]] = []
-    with workshop(folder) as shop:
+    with forks(folder / "server.log") as started:
+        shop = workshop(folder, started)
         shop.run("warm")
         began = time.monotonic()
         assert shop.run("whole"), "the run that nothing disturbs"

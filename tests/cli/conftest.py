@@ -90,12 +90,23 @@ profiles:
 """
 
 
-@pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    """A recipe of two phases on a plugin that trains nothing, quickly."""
-    (tmp_path / "fake_plugin.py").write_text(FAKE.read_text(encoding="utf-8"), encoding="utf-8")
+def write_recipe(folder: Path) -> Path:
+    """Write a recipe of two phases on a plugin that trains nothing, quickly."""
+    (folder / "fake_plugin.py").write_text(FAKE.read_text(encoding="utf-8"), encoding="utf-8")
     rows = ["The heart pumps blood.", "폐는 숨을 쉰다.", "Bones are hard."]
-    (tmp_path / "texts.jsonl").write_text("".join(f'{{"text": "{row}"}}\n' for row in rows), encoding="utf-8")
-    path = tmp_path / "r.sdn"
+    (folder / "texts.jsonl").write_text("".join(f'{{"text": "{row}"}}\n' for row in rows), encoding="utf-8")
+    path = folder / "r.sdn"
     path.write_text(RECIPE, encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    """The recipe in the folder of a test."""
+    return write_recipe(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The recipe in a folder of a file of tests."""
+    return write_recipe(tmp_path_factory.mktemp("shared"))

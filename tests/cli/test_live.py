@@ -7,6 +7,7 @@ import pty
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +70,20 @@ def test_no_line_that_is_drawn_again_reaches_the_edge_of_the_terminal(recipe):
     assert max(map(cells, moving)) <= 76
 
 
+@pytest.fixture(scope="module")
+def trained(shared_recipe) -> Path:
+    """A folder with a recipe that was run, and one with long names; nobody may change it."""
+    text = shared_recipe.read_text(encoding="utf-8")
+    named = (
+        text.replace("    texts", "    " + "문장_" * 12)
+        .replace(" texts,", f" {'문장_' * 12},")
+        .replace("first", "the_first_adapter_of_a_long_name")
+    )
+    shared_recipe.with_name("long.sdn").write_text(named, encoding="utf-8")
+    on_a_terminal("run", "r.sdn", cwd=shared_recipe.parent)
+    return shared_recipe.parent
+
+
 SHORT = [
     ("plan", "r.sdn"),
     ("plan", "long.sdn"),
@@ -83,16 +98,8 @@ SHORT = [
 
 
 @pytest.mark.parametrize("words", SHORT, ids=" ".join)
-def test_no_line_is_wider_than_the_terminal(recipe, words):
-    text = recipe.read_text(encoding="utf-8")
-    named = (
-        text.replace("    texts", "    " + "문장_" * 12)
-        .replace(" texts,", f" {'문장_' * 12},")
-        .replace("first", "the_first_adapter_of_a_long_name")
-    )
-    (recipe.parent / "long.sdn").write_text(named, encoding="utf-8")
-    on_a_terminal("run", "r.sdn", cwd=recipe.parent)
-    drawn = lines(on_a_terminal(*words, cwd=recipe.parent))
+def test_no_line_is_wider_than_the_terminal(trained, words):
+    drawn = lines(on_a_terminal(*words, cwd=trained))
     assert max(map(cells, drawn)) <= 80, drawn
 
 
@@ -102,10 +109,9 @@ def test_an_error_is_folded_between_words_and_its_source_line_cut(recipe, value)
     assert max(map(cells, drawn)) <= 80
 
 
-def test_colours_can_be_turned_off(recipe):
-    on_a_terminal("run", "r.sdn", cwd=recipe.parent)
+def test_colours_can_be_turned_off(trained):
     for words in (("runs", "list"), ("runs", "show", "2"), ("plugins", "show", "lora"), ("explain", "MR123")):
-        coloured, plain = (on_a_terminal(*words, cwd=recipe.parent, **env) for env in ({}, {"NO_COLOR": "1"}))
+        coloured, plain = (on_a_terminal(*words, cwd=trained, **env) for env in ({}, {"NO_COLOR": "1"}))
         assert "\x1b[1m" in coloured
         assert "\x1b[" not in plain
         assert ESCAPE.sub("", coloured).replace("  better than base", "") == plain

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pipeline_dsl.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "recipes" / "medgemma_korean.sdn"
@@ -32,22 +34,19 @@ SHORT = {
 
 @dataclass(frozen=True)
 class Shell:
-    """A folder to work in, and the command line."""
+    """A folder to work in, and the command line, called in this process."""
 
     folder: Path
 
     def __call__(self, *words: str, expect: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "pipeline_dsl.cli.main", *words],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            env={**os.environ, "OMP_NUM_THREADS": "1", "MEDRECIPE_RUNS": str(self.folder / "runs")},
-            check=False,
-        )
-        assert done.returncode == expect, done.stdout + done.stderr
-        return done.stdout
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            patch.setenv("MEDRECIPE_RUNS", str(self.folder / "runs"))
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = main([str(word) for word in words])
+        assert code == expect, out.getvalue() + err.getvalue()
+        return out.getvalue()
 
     def run(self, *words: str, **sets: object) -> str:
         given = {**SHORT, "model.cache": self.folder / "cache", **sets}
@@ -59,7 +58,17 @@ class Shell:
 
 
 @pytest.fixture(scope="module")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+def one_thread() -> Iterator[None]:
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Shell:
     return Shell(tmp_path_factory.mktemp("flagship"))
 
 

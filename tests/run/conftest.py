@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +23,7 @@ from pipeline_dsl.run.request import RunOutcome, RunRequest
 from pipeline_dsl.run.start import run_plan
 from pipeline_dsl.syntax.machine import read_record
 
+BENCH = Path(__file__).parents[1] / "bench" / "kills.py"
 TOY = Path(__file__).with_name("toy_plugin.py")
 RECIPE = f"""\
 recipe: toys
@@ -216,3 +219,22 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def kills() -> Any:
+    """The bench of killed runs."""
+    spec = importlib.util.spec_from_file_location("kills", BENCH)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["kills"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def forks(kills: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Starts runs in processes that can be killed; one is forked in no time, importing takes ten seconds."""
+    with kills.forks(tmp_path_factory.mktemp("forks") / "log") as started:
+        yield started

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -535,22 +536,25 @@ def test_two_trackers_of_one_kind_are_each_told(workshop, recipe):
 
 
 def test_case_74_runs_that_start_at_once_get_folders_of_their_own(workshop):
-    """Eight processes, one runs folder: eight ids, and every history whole."""
+    """Eight processes, forked from one that has imported everything: eight ids, and every history whole."""
     plan = workshop.plan()
     code = (
-        "import json, sys; from pathlib import Path\n"
+        "import json, os, sys; from pathlib import Path\n"
         "from pipeline_dsl.plan.plan_json import from_json; from pipeline_dsl.registry import build_catalog\n"
         "from pipeline_dsl.run.request import RunRequest; from pipeline_dsl.run.start import run_plan\n"
         f"plan = from_json(json.loads(Path({str(workshop.folder / 'plan.json')!r}).read_text()))\n"
         "request = RunRequest(plan=plan, recipe_text='', runs=Path(sys.argv[1]), fresh=True)\n"
-        "print(run_plan(request, build_catalog(local=plan.plugins)).id)\n"
+        "catalog, left = build_catalog(local=plan.plugins), 8\n"
+        "while left and (child := os.fork()): left -= 1\n"
+        "if left: os.write(1, f'id={run_plan(request, catalog).id}\\n'.encode())\n"
+        "else: sys.exit(any(os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(8)))\n"
     )
     from pipeline_dsl.plan.plan_json import to_json
 
     (workshop.folder / "plan.json").write_text(json.dumps(to_json(plan)), encoding="utf-8")
     command = [sys.executable, "-c", code, str(workshop.runs)]
-    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(8)]
-    ids = {process.communicate()[0].splitlines()[-1] for process in started}
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    ids = set(re.findall(r"id=(\S+)", done.stdout))
     assert len(ids) == 8
     assert {f.name for f in workshop.folders()} == ids
     for folder in workshop.folders():

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import random
 import signal
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-BENCH = Path(__file__).parents[1] / "bench" / "kills.py"
-
 
 @pytest.fixture(scope="module")
-def kills():
-    spec = importlib.util.spec_from_file_location("kills", BENCH)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["kills"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def shop(kills, tmp_path_factory):
+def shop(kills, forks, tmp_path_factory):
     """A workshop in which one run came to its end undisturbed."""
-    with kills.workshop(tmp_path_factory.mktemp("kills")) as workshop:
-        assert workshop.run("whole")
-        yield workshop
+    workshop = kills.workshop(tmp_path_factory.mktemp("kills"), forks)
+    assert workshop.run("whole")
+    return workshop
 
 
 def test_what_is_compared_is_all_that_matters(kills, shop):
@@ -53,7 +38,7 @@ def test_case_59_killed_at_every_named_point_one_after_the_other_a_run_ends_the_
 def test_case_59_killed_at_random_times_a_run_ends_the_same(shop):
     chooser, name = random.Random(4), "random"
     for _ in range(2):
-        shop.run(name, after=chooser.uniform(0.5, 2.0))
+        shop.run(name, after=chooser.uniform(0.3, 1.5))
     assert shop.run(name)
     assert shop.differences(name) == []
 
@@ -98,7 +83,7 @@ def test_case_56_a_full_disk_ends_a_run_with_5_and_it_goes_on_once_there_is_room
     point = {"event": "iteration_completed", "phase": "plain", "step": 5, "full": 20_000}
     shop.start("full", point)
     assert shop.wait() == 5
-    assert "the checkpoint of step 6 cannot be written" in (shop.folder / "server.log").read_text("utf-8")
+    assert "the checkpoint of step 6 cannot be written" in shop.forks.log.read_text("utf-8")
     assert steps(shop.folder / "full") == [3]
     assert shop.run("full")
     assert shop.differences("full") == []

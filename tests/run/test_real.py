@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Callable
+import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,21 +74,9 @@ TERMS = [
 ]
 
 
-PROCESS = """
-import json, sys
-from pathlib import Path
-from pipeline_dsl.plan.plan_json import from_json
-from pipeline_dsl.registry import build_catalog
-from pipeline_dsl.run.request import RunRequest
-from pipeline_dsl.run.start import run_plan
-plan = from_json(json.loads(Path(sys.argv[1]).read_text()))
-run_plan(RunRequest(plan=plan, recipe_text="", runs=Path(sys.argv[2])), build_catalog())
-"""
-
-
 @dataclass(frozen=True)
 class Bench:
-    """A folder with the recipe and its data; runs begin in this process or in one of their own."""
+    """A folder with the recipe and its data."""
 
     folder: Path
 
@@ -107,18 +94,6 @@ class Bench:
         outcome = run_plan(request, build_catalog())
         assert outcome.status == "finished"
         return outcome.folder
-
-    def start(self, runs: str) -> subprocess.Popen[str]:
-        plan = self.folder / "plan.json"
-        plan.write_text(json.dumps(to_json(self.plan())), encoding="utf-8")
-        return subprocess.Popen(
-            [sys.executable, "-c", PROCESS, str(plan), str(self.folder / runs)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
 
     def only(self, runs: str) -> Path:
         """The folder of the one run there."""
@@ -175,9 +150,18 @@ def test_the_same_recipe_and_seed_give_the_same_losses_and_weights_bit_for_bit(b
     assert weights(again) == weights(finished)
 
 
-def test_a_run_killed_in_mid_phase_is_crashed_and_goes_on_to_the_same_bytes(bench: Bench, finished: Path):
-    process = bench.start("killed")
-    _kill_when(process, lambda: _steps(bench, "dictionary") >= 3)
+def test_a_run_killed_in_mid_phase_is_crashed_and_goes_on_to_the_same_bytes(
+    bench: Bench, finished: Path, forks: Any
+):
+    plan = bench.folder / "plan.json"
+    plan.write_text(json.dumps(to_json(bench.plan())), encoding="utf-8")
+    child = forks.start(plan, bench.folder / "killed")
+    end = time.monotonic() + 60
+    while _steps(bench, "dictionary") < 3:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    assert forks.wait() == -signal.SIGKILL, "it was not killed in mid-phase"
     folder = bench.only("killed")
     assert read_summary(folder).status == "crashed"
     assert not (folder / "phases" / "dictionary" / "adapter").exists()
@@ -193,16 +177,6 @@ def _steps(bench: Bench, phase: str) -> int:
         return sum(p == phase for p, *_ in losses(bench.only("killed")))
     except (FileNotFoundError, ValueError):
         return 0
-
-
-def _kill_when(process: subprocess.Popen[Any], reached: Callable[[], bool]) -> None:
-    import time
-
-    while process.poll() is None and not reached():
-        time.sleep(0.01)
-    assert process.poll() is None, process.communicate()
-    process.kill()
-    process.communicate()
 
 
 @pytest.mark.filterwarnings(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,16 +72,6 @@ TERMS = [
     {"english": e, "korean": k}
     for e, k in (("heart", "심장"), ("lung", "폐"), ("liver", "간"), ("kidney", "콩팥"))
 ]
-PROCESS = """
-import json, sys
-from pathlib import Path
-from pipeline_dsl.plan.plan_json import from_json
-from pipeline_dsl.registry import build_catalog
-from pipeline_dsl.run.request import RunRequest
-from pipeline_dsl.run.start import run_plan
-plan = from_json(json.loads(Path(sys.argv[1]).read_text()))
-run_plan(RunRequest(plan=plan, recipe_text="", runs=Path(sys.argv[2])), build_catalog())
-"""
 
 
 class CutError(BaseException):
@@ -187,20 +176,16 @@ def test_cut_off_between_two_stages_it_goes_on_to_the_same_bytes(bench: Bench, f
     assert weights(folder) == weights(finished)
 
 
-def test_killed_in_its_second_stage_it_goes_on_to_the_same_bytes(bench: Bench, finished: Path):
+def test_killed_in_its_second_stage_it_goes_on_to_the_same_bytes(bench: Bench, finished: Path, forks):
     plan = bench.folder / "plan.json"
     plan.write_text(json.dumps(to_json(bench.plan())), encoding="utf-8")
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROCESS, str(plan), str(bench.folder / "killed")],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    while process.poll() is None and not reached(bench, 8):
+    child = forks.start(plan, bench.folder / "killed")
+    end = time.monotonic() + 60
+    while not reached(bench, 8):
+        assert time.monotonic() < end
         time.sleep(0.01)
-    assert process.poll() is None, process.communicate()
-    process.kill()
-    process.communicate()
+    os.kill(child, signal.SIGKILL)
+    assert forks.wait() == -signal.SIGKILL
     folder = bench.only("killed")
     record = folder / "phases" / "both" / "stages" / "few" / "stage.json"
     assert record.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -53,19 +54,42 @@ def stacks() -> SimpleNamespace:
     return SimpleNamespace(lora=lora, layer=layer, logits=logits, disturb=disturb)
 
 
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[tuple[object, ...], Path]]:
+    """A folder for the adapters of all tests, and where in it each is by what it was made of."""
+    return tmp_path_factory.mktemp("adapters"), {}
+
+
 @pytest.fixture
-def trained(load_tiny: Callable[[Path], Any], tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that makes a saved adapter on a model folder and returns the adapter's folder."""
+def trained(
+    load_tiny: Callable[[Path], Any], tmp_path: Path, made: tuple[Path, dict[tuple[object, ...], Path]]
+) -> Callable[..., Path]:
+    """Return a function that makes a saved adapter on a model folder and returns the adapter's folder.
+
+    The folder is a copy for this test: each adapter is made once.
+    """
+    top, known = made
 
     def make(
         folder: Path, name: str, below: tuple[StackLayer, ...] = (), seed: int = 3, **options: Any
     ) -> Path:
-        model = load_tiny(folder)
-        own = lora(**options)
-        own.attach(model, [*below, layer(name, "train", **options)])
-        disturb(model.module, seed)
-        own.save(model, name, tmp_path / name)
-        model.close()
+        stands_on = [(each.name, each.role, repr(each.adapter.options), _weights(each)) for each in below]  # type: ignore[attr-defined]
+        key = (folder, name, *stands_on, seed, repr(lora(**options).options))
+        if key not in known:
+            saved = top / f"{len(known)}" / name
+            model = load_tiny(folder)
+            own = lora(**options)
+            own.attach(model, [*below, layer(name, "train", **options)])
+            disturb(model.module, seed)
+            own.save(model, name, saved)
+            model.close()
+            known[key] = saved
+        shutil.copytree(known[key], tmp_path / name, dirs_exist_ok=True)
         return tmp_path / name
 
     return make
+
+
+def _weights(of: StackLayer) -> bytes:
+    assert of.folder is not None
+    return (of.folder / "adapter_model.safetensors").read_bytes()
