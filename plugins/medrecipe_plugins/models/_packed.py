@@ -20,6 +20,8 @@ _SCALES = ("logit_scale", "logits_scaling")
 """Names that models have for a factor of their logits; some multiply by it and others divide."""
 _EXACT, _ROUNDED = 1e-4, 2e-2
 """Relative difference of losses that the order of sums may make, in 32 bits and in fewer."""
+_EXACT_EACH = 1e-3
+"""The same of a single label's, in 32 bits; differences of several may cancel out."""
 
 
 class PackedForward:
@@ -90,29 +92,33 @@ class PackedForward:
         mode and without gradients.
         """
         try:
-            mine = self._packed_loss(samples)
+            mine, order = self._packed_losses(samples)
         except Exception as error:  # noqa: BLE001 - which errors a model's code has for packs, nobody knows
             return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-        plain = sum(self._plain_loss(sample) for sample in samples)
+        plain = torch.cat([self._plain_losses(sample) for sample in order])
         whole = next(self.base.parameters()).dtype == torch.float32
-        if abs(mine - plain) <= (_EXACT if whole else _ROUNDED) * max(1.0, abs(plain)):
-            return None
-        return f"a loss of {mine:.6g} instead of {plain:.6g}"
+        if not _near(mine.sum(), plain.sum(), _EXACT if whole else _ROUNDED):
+            return f"a loss of {float(mine.sum()):.6g} instead of {float(plain.sum()):.6g}"
+        if whole and not _near(mine, plain, _EXACT_EACH):
+            worst = int((mine - plain).abs().argmax())
+            return f"a token's loss of {float(mine[worst]):.6g} instead of {float(plain[worst]):.6g}"
+        return None
 
-    def _packed_loss(self, samples: Sequence[Prepared]) -> float:
+    def _packed_losses(self, samples: Sequence[Prepared]) -> tuple[torch.Tensor, list[Prepared]]:
+        """Return the losses of all labels, (labels,), and the samples in their order."""
         with self.working():
-            packs = self.packs(samples, 1 << 20, share=True)
-            return sum(float(self.losses(pack).sum()) for pack in packs)
+            packs = list(self.packs(samples, 1 << 20, share=True))
+            losses = torch.cat([self.losses(pack) for pack in packs])
+        return losses, [sample for pack in packs for sample in pack.samples]
 
-    def _plain_loss(self, sample: Prepared) -> float:
+    def _plain_losses(self, sample: Prepared) -> torch.Tensor:
         ids = torch.tensor([list(sample.ids)], device=self._device)
         logits = (
             self.base(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits[0].float()
         )
         labels = ids[0, sample.start :]
-        return float(
-            torch.nn.functional.cross_entropy(logits[sample.start - 1 : -1], labels, reduction="sum")
-        )
+        found = torch.nn.functional.cross_entropy(logits[sample.start - 1 : -1], labels, reduction="none")
+        return found.double()
 
 
 def packing(module: Any) -> Packing:
@@ -129,6 +135,11 @@ def packing(module: Any) -> Packing:
     if getattr(config, "attn_logit_softcapping", None):
         return Packing(obstacle="its attention caps logits")
     return Packing(longest=turning_point(config))
+
+
+def _near(found: torch.Tensor, expected: torch.Tensor, share: float) -> bool:
+    gaps = (found - expected).abs()
+    return bool((gaps <= share * expected.abs().clamp_min(1.0)).all())
 
 
 def _scale_of_logits(base: Any, head: torch.nn.Module, device: str) -> float:

@@ -20,6 +20,8 @@ from medrecipe_plugins.models._packs import Calls
 from medrecipe_plugins.models._short_attention import LONGEST, short_attention
 
 NAME = "medrecipe_packed"
+_UNKNOWN = ("s_aux", "sinks", "softcap", "position_bias", "indices", "block_indices")
+"""By what models have attention compute something that packs do not know of."""
 
 
 @contextmanager
@@ -103,6 +105,9 @@ def attend(
     """Return the output (1, tokens, heads, width) of queries, keys and values, (1, heads, tokens, width).
 
     A token sees those of its own sample that stand before it, and what its sample shares with others.
+
+    Raises:
+        NotImplementedError: the model's attention is more than that.
     """
     if pack is None:
         more["sliding_window"] = sliding_window
@@ -110,6 +115,9 @@ def attend(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **more
         )
         return found
+    beyond = next((name for name in _UNKNOWN if more.get(name) is not None), None)
+    if beyond is not None:
+        raise NotImplementedError(f"its attention has {beyond}")
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     output = attention(query, key, value, pack, scale=scale, window=sliding_window, dropout=dropout)
     return output, None

@@ -45,7 +45,8 @@ PADDED: dict[str, tuple[dict[str, Any], str]] = {
         },
         "ValueError",
     ),
-    "gpt_oss": (SIZE | {"num_local_experts": 4, "num_experts_per_tok": 2}, "instead of"),
+    "gpt_oss": (SIZE | {"num_local_experts": 4, "num_experts_per_tok": 2}, "its attention has s_aux"),
+    "gpt_neox_japanese": (SIZE | {"attention_dropout": 0.0, "hidden_dropout": 0.0}, "instead of"),
     "gemma2": (SIZE, "its attention caps logits"),
 }
 PLAIN, PACKS = trainer.medrecipe_trainers()[0], lora_sft.medrecipe_trainers()[0]
