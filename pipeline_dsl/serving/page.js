@@ -57,6 +57,7 @@ async function load() {
   at("run").textContent = `run ${facts.run}`;
   at("model").replaceChildren(...[...models].map(([id, its]) => choice(id, named(id, its))));
   chosen();
+  at("send").disabled = false;
   tell("");
   at("question").focus();
 }
@@ -102,7 +103,7 @@ function asking() {
 
 async function ask() {
   const said = at("question").value;
-  if (running || !said.trim()) return;
+  if (running || !models.size || !said.trim()) return;
   const who = [at("model").value];
   if (at("compare").checked && !at("compare-choice").hidden) who.push(COMPARED);
   const turn = { said, template: at("template").value, answers: new Map() };

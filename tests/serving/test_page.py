@@ -36,8 +36,8 @@ def opened(browser):
     """Return a function that opens a server's page; what goes wrong in it is a failure at the end."""
     pages, wrong = [], []
 
-    def open_page(server, **words):
-        page = browser.new_page(**words)
+    def open_page(server, within=browser, **words):
+        page = within.new_page(**words)
         page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda message: wrong.append(message.text) if "Policy" in message.text else None)
@@ -52,6 +52,7 @@ def opened(browser):
 
 
 def ask(page, text: str) -> None:
+    page.wait_for_selector("#send:enabled")
     page.fill("#question", text)
     page.keyboard.press("Enter")
 
@@ -72,6 +73,29 @@ def test_a_question_is_answered_by_the_model_that_is_chosen(server, opened):
     assert " tokens · confidence 0." in page.text_content(".answer .facts")
     assert page.text_content("#status") == "pneumology: answered"
     assert page.evaluate("document.activeElement.id") == "question"
+
+
+def test_a_question_that_is_asked_before_the_models_are_known_stays_where_it_was_typed(
+    server, opened, browser
+):
+    context = browser.new_context()
+    waiting: list[Any] = []
+
+    def hold(route: Any) -> None:
+        waiting.append(route)
+
+    context.route("**/v1/models", hold)
+    page = opened(server, within=context)
+    page.fill("#question", "heart")
+    page.keyboard.press("Enter")
+    assert page.is_disabled("#send")
+    assert page.input_value("#question") == "heart"
+    waiting[0].continue_()
+    page.wait_for_selector("#send:enabled")
+    page.keyboard.press("Enter")
+    assert len(answers(page, 1)) == 1
+    assert "heart" in page.text_content("#talk")
+    context.close()
 
 
 def test_the_base_answers_beside_it(server, opened):
