@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 
 from medrecipe_plugins.models._observing import evaluating
+from medrecipe_plugins.models._swapping import swapped
 
 Product = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """From what gates and what is gated, (…, width) each, to activation(gate) · up."""
@@ -30,18 +32,11 @@ def fast_glus(module: torch.nn.Module, product: Product | None) -> Iterator[None
 
     Only what is seen to be one is: what gives the same as its parts do on some numbers. None: leave them.
     """
-    put: list[tuple[torch.nn.Module, str, torch.nn.Module]] = []
-    for parent in list(module.modules()) if product is not None else ():
-        for name, mlp in parent.named_children():
-            fast = _fast(mlp, product)
-            if fast is not None:
-                setattr(parent, name, fast)
-                put.append((parent, name, mlp))
-    try:
+    if product is None:
         yield
-    finally:
-        for parent, name, mlp in put:
-            setattr(parent, name, mlp)
+        return
+    with swapped(module, partial(_fast, product=product)):
+        yield
 
 
 class FastGlu(torch.nn.Module):  # type: ignore[misc]  # torch is not followed

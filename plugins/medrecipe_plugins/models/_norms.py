@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
+
+from medrecipe_plugins.models._swapping import swapped
 
 RmsNorm = Callable[[torch.Tensor, torch.Tensor, float, torch.dtype], torch.Tensor]
 """From x, s, ε and the number format of the result to x / sqrt(mean(x²) + ε) · s; see ``rms_norm``."""
@@ -41,18 +44,8 @@ def fast_norms(module: torch.nn.Module, compute: RmsNorm = rms_norm) -> Iterator
 
     Only what is seen to be an RMS norm is: what gives the same on numbers that would tell it from others.
     """
-    put: list[tuple[torch.nn.Module, str, torch.nn.Module]] = []
-    for parent in list(module.modules()):
-        for name, norm in parent.named_children():
-            fast = _fast(norm, compute)
-            if fast is not None:
-                setattr(parent, name, fast)
-                put.append((parent, name, norm))
-    try:
+    with swapped(module, partial(_fast, compute=compute)):
         yield
-    finally:
-        for parent, name, norm in put:
-            setattr(parent, name, norm)
 
 
 class FastNorm(torch.nn.Module):  # type: ignore[misc]  # torch is not followed

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from medrecipe_plugins.adapters.lora import Lora
 from medrecipe_plugins.adapters.lora import Options as LoraOptions
+from medrecipe_plugins.models._packed import PackedForward
 from medrecipe_plugins.models._packs import packs_of
 from medrecipe_plugins.models._prefixes import groups_of
 from medrecipe_plugins.trainers._batches import IGNORED, collate
@@ -180,6 +181,20 @@ def test_a_model_that_packs_do_not_know_enough_of_disagrees_before_anything_is_t
 
     base.__class__ = Scaled
     assert "instead of" in FastStep(module, "cpu", 100, share=True).disagreement(samples())
+
+
+def test_losses_of_tokens_that_differ_are_seen_where_their_sum_is_the_same(tiny_folder_of, load_tiny):
+    class Crooked(PackedForward):
+        def losses(self, pack):
+            found = super().losses(pack)
+            found[0] += 0.1
+            found[1] -= 0.1
+            return found
+
+    module = with_adapters(load_tiny, tiny_folder_of("llama")).eval()
+    with torch.no_grad():
+        assert PackedForward(module, "cpu").disagreement(samples()) is None
+        assert Crooked(module, "cpu").disagreement(samples()).startswith("a token's loss of ")
 
 
 @pytest.mark.parametrize("softcap", [None, 3.0])
